@@ -1,1 +1,20 @@
-//! Stub.
+//! What is timed: matrices, the BLAS that multiplies them, matmul-norm itself, and the proof that its result is right.
+//!
+//! This crate computes and checks. It takes no times, prints nothing and knows no files: that is `harness`'s and
+//! `results`'s business.
+
+pub mod element;
+pub mod flop;
+pub mod matmul_norm;
+pub mod matrix;
+pub mod norm;
+pub mod openblas;
+pub mod random;
+pub mod verify;
+
+mod ffi;
+
+pub use element::{Dtype, Element};
+pub use matmul_norm::{Kernel, MatmulNorm};
+pub use matrix::Matrix;
+pub use verify::Verification;

@@ -1,1 +1,12 @@
-//! Stub.
+//! The record of a run: its versioned schema, the statistics over its samples, and the store that keeps it.
+//!
+//! A record says what was measured, on what, with what, and whether each result was verified. It is plain data:
+//! measuring happens in `harness`, drawing in `reports`.
+
+pub mod number;
+pub mod record;
+pub mod statistics;
+pub mod store;
+
+pub use record::Record;
+pub use store::{StoreError, StoredRecord};

@@ -1,0 +1,185 @@
+//! The kernel of the article: the Frobenius norm of the product of two random matrices.
+
+use crate::matrix::AllocationError;
+use crate::{Dtype, Element, Matrix, Verification, flop, norm, random, verify};
+
+/// Something that is timed: set up, run, checked. Only [`Kernel::run`] is inside the timed region.
+pub trait Kernel {
+    /// The kernel's name in records, for example `matmul-norm`.
+    fn name(&self) -> &'static str;
+
+    /// The type of the elements.
+    fn dtype(&self) -> Dtype;
+
+    /// Memory that its matrices take.
+    fn matrix_bytes(&self) -> u64;
+
+    /// Floating-point operations that one run counts.
+    fn flop(&self) -> f64;
+
+    /// Makes the input of the next run from a seed.
+    fn prepare(&mut self, seed: u64);
+
+    /// Computes. Returns the result that is printed, here the norm.
+    fn run(&mut self) -> f64;
+
+    /// Proves the last run's result.
+    fn verify(&self, result: f64) -> Verification;
+
+    /// Changes one element of the last run's result, as a faulty memory cell would: only for testing that this is found.
+    fn damage(&mut self);
+}
+
+/// ‖A·B‖_F for n by n matrices A and B uniform on [0, 1).
+///
+/// The product's memory is touched once, in [`MatmulNorm::new`], and used again by every run: a run faults no pages in.
+pub struct MatmulNorm<T> {
+    a: Matrix<T>,
+    b: Matrix<T>,
+    c: Matrix<T>,
+    seed: u64,
+}
+
+/// Memory that matmul-norm needs for its three matrices. `None` when that is more than an address can count.
+pub fn matrix_bytes(n: usize, dtype: Dtype) -> Option<u64> {
+    let count = (n as u64).checked_mul(n as u64)?;
+    count.checked_mul(3 * dtype.size_bytes() as u64)
+}
+
+/// A matmul-norm of this size and type, with its memory allocated.
+///
+/// # Errors
+///
+/// When the kernel refuses the memory.
+pub fn boxed(n: usize, dtype: Dtype) -> Result<Box<dyn Kernel + Send>, AllocationError> {
+    Ok(match dtype {
+        Dtype::F64 => Box::new(MatmulNorm::<f64>::new(n)?),
+        Dtype::F32 => Box::new(MatmulNorm::<f32>::new(n)?),
+    })
+}
+
+impl<T: Element> MatmulNorm<T> {
+    /// Allocates the matrices.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses the memory.
+    pub fn new(n: usize) -> Result<Self, AllocationError> {
+        let mut c = Matrix::zeros(n)?;
+        random::fill_uniform(&mut c, 0, 0);
+        Ok(Self {
+            a: Matrix::zeros(n)?,
+            b: Matrix::zeros(n)?,
+            c,
+            seed: 0,
+        })
+    }
+
+    /// The product, for tests that spoil it.
+    #[cfg(test)]
+    pub(crate) fn c_mut(&mut self) -> &mut Matrix<T> {
+        &mut self.c
+    }
+}
+
+impl<T: Element> Kernel for MatmulNorm<T> {
+    fn name(&self) -> &'static str {
+        "matmul-norm"
+    }
+
+    fn dtype(&self) -> Dtype {
+        T::DTYPE
+    }
+
+    fn matrix_bytes(&self) -> u64 {
+        matrix_bytes(self.c.n(), T::DTYPE).expect("the matrices are there")
+    }
+
+    fn flop(&self) -> f64 {
+        flop::matmul_norm(self.c.n())
+    }
+
+    fn prepare(&mut self, seed: u64) {
+        random::fill_uniform(&mut self.a, seed, 0);
+        random::fill_uniform(&mut self.b, seed, 1);
+        self.seed = seed;
+    }
+
+    fn run(&mut self) -> f64 {
+        T::gemm(&self.a, &self.b, &mut self.c);
+        norm::frobenius(&self.c)
+    }
+
+    fn verify(&self, result: f64) -> Verification {
+        verify::verify(&self.a, &self.b, &self.c, result, self.seed)
+    }
+
+    fn damage(&mut self) {
+        let element = self.c.n() * self.c.n() / 2;
+        if let Some(element) = self.c.as_mut_slice().get_mut(element) {
+            *element = *element + *element;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray_linalg::Solve;
+
+    #[test]
+    fn memory_is_three_matrices() {
+        assert_eq!(matrix_bytes(40_000, Dtype::F64), Some(38_400_000_000));
+        assert_eq!(matrix_bytes(usize::MAX, Dtype::F32), None);
+    }
+
+    #[test]
+    fn the_product_solves_back_to_its_factor() {
+        let mut kernel = MatmulNorm::<f64>::new(60).unwrap();
+        kernel.prepare(3);
+        kernel.run();
+        let a = kernel.a.view().to_owned();
+        for column in 0..60 {
+            let c = kernel.c.view().column(column).to_owned();
+            let solved = a.solve(&c).unwrap();
+            let b = kernel.b.view().column(column).to_owned();
+            let error = (&solved - &b).iter().fold(0.0f64, |m, x| m.max(x.abs()));
+            assert!(error < 1e-9, "column {column}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_product_is_row_major() {
+        let mut kernel = MatmulNorm::<f32>::new(17).unwrap();
+        kernel.prepare(1);
+        kernel.run();
+        let expected = kernel.a.view().dot(&kernel.b.view());
+        let worst = (&kernel.c.view() - &expected)
+            .iter()
+            .fold(0.0f32, |m, x| m.max(x.abs()));
+        assert!(worst < 1e-5, "{worst}");
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_input() {
+        let mut first = MatmulNorm::<f64>::new(50).unwrap();
+        let mut second = MatmulNorm::<f64>::new(50).unwrap();
+        first.prepare(9);
+        second.prepare(9);
+        assert_eq!(first.a.as_slice(), second.a.as_slice());
+        assert_eq!(first.b.as_slice(), second.b.as_slice());
+        assert_ne!(first.a.as_slice(), first.b.as_slice());
+    }
+
+    #[test]
+    fn damage_is_found() {
+        for dtype in [Dtype::F64, Dtype::F32] {
+            let mut kernel = boxed(100, dtype).unwrap();
+            kernel.prepare(1);
+            let norm = kernel.run();
+            assert!(kernel.verify(norm).passed());
+            kernel.damage();
+            assert!(!kernel.verify(norm).passed());
+        }
+    }
+}

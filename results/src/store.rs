@@ -1,0 +1,187 @@
+//! Where records are kept: one JSON file a run in a directory. A file is there whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::record::{Record, SCHEMA_VERSION};
+
+/// Why a record could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory does not exist and cannot be made, or cannot be written.
+    #[error("cannot write results to the directory {}: {} (name another with --output DIR, or use --output -)", .directory.display(), reason(.source))]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file could not be written whole; what was there before is as it was.
+    #[error("cannot write {}: {} (nothing was left behind; make room or name another directory with --output DIR)", .path.display(), reason(.source))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file could not be read.
+    #[error("cannot read the record {}: {}", .path.display(), reason(.source))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is not a record that this version knows.
+    #[error("cannot use {} as a record: {reason}", .path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The system's words for an error, in lower case as in all our messages and without the number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => text.to_owned(),
+    }
+}
+
+/// A record's file: the common stem of its JSON and of the plots beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// The record itself, ending in `.json`.
+    pub json: PathBuf,
+}
+
+impl StoredRecord {
+    /// The path of a file beside the record, with the same stem and this extension.
+    pub fn beside(&self, extension: &str) -> PathBuf {
+        self.json.with_extension(extension)
+    }
+}
+
+/// Makes the directory when it is missing and proves by trying that a file can be written there, so that a run of
+/// minutes does not end without a place for its result.
+///
+/// # Errors
+///
+/// [`StoreError::Directory`] when it cannot be made or written.
+pub fn prepare_directory(directory: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Directory {
+        directory: directory.to_owned(),
+        source,
+    };
+    fs::create_dir_all(directory).map_err(failed)?;
+    let mut probe = tempfile::tempfile_in(directory).map_err(failed)?;
+    probe.write_all(b"{}").map_err(failed)
+}
+
+/// Writes the record into the directory as `<host>-<utc>-<id>.json`.
+///
+/// # Errors
+///
+/// [`StoreError::Write`] when the file cannot be written whole; then there is none.
+pub fn write_record(directory: &Path, record: &Record) -> Result<StoredRecord, StoreError> {
+    let json = directory.join(file_name(record));
+    let mut text = serde_json::to_vec_pretty(record).expect("a record is always JSON");
+    text.push(b'\n');
+    write_whole(&json, &text)?;
+    Ok(StoredRecord { json })
+}
+
+/// Writes a file so that other processes, and a crash, see either all of it or none: a temporary file in the same
+/// directory, flushed to the disk, then renamed.
+///
+/// # Errors
+///
+/// [`StoreError::Write`]; the temporary file is gone and a file of that name is as it was.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".bench-")
+        .permissions(permissions())
+        .tempfile_in(directory)
+        .map_err(failed)?;
+    file.write_all(content).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    // The rename itself is on the disk only when the directory is.
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(failed)
+}
+
+/// Ordinary files: others may read what the umask lets them.
+fn permissions() -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    fs::Permissions::from_mode(0o666)
+}
+
+/// Reads a record.
+///
+/// # Errors
+///
+/// [`StoreError::Read`] when there is no readable file, [`StoreError::Format`] when it is not a record or one of a
+/// version that this program does not know.
+pub fn read_record(path: &Path) -> Result<Record, StoreError> {
+    let text = fs::read(path).map_err(|source| StoreError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse_record(&text).map_err(|reason| StoreError::Format {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+fn parse_record(text: &[u8]) -> Result<Record, String> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        schema_version: u32,
+    }
+    let Version { schema_version } = serde_json::from_slice(text)
+        .map_err(|error| format!("it has no schema_version ({error})"))?;
+    if schema_version > SCHEMA_VERSION {
+        return Err(format!(
+            "its schema version is {schema_version} and this bench knows up to {SCHEMA_VERSION} (use a newer bench)"
+        ));
+    }
+    serde_json::from_slice(text).map_err(|error| error.to_string())
+}
+
+/// `<host>-<utc>-<id>.json`, with everything in the host's name that is awkward in a file name replaced.
+fn file_name(record: &Record) -> String {
+    let host: String = record
+        .host
+        .hostname
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '.' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let host = host.trim_matches(['.', '-']);
+    let host = if host.is_empty() { "host" } else { host };
+    let utc: String = record
+        .started_utc
+        .chars()
+        .take(19)
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    format!("{host}-{utc}Z-{}.json", record.id)
+}
