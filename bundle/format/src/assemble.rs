@@ -21,11 +21,24 @@ pub struct Parts<'a> {
 /// If the parts break a rule of the format, or cannot be written.
 pub fn assemble(parts: Parts<'_>, out: &mut impl Write) -> Result<Trailer, FormatError> {
     let manifest = parts.manifest.encode()?;
-    let layout = Layout::new(parts.launcher.len() as u64, parts.image.len() as u64, manifest.len() as u64)?;
-    let trailer = Trailer { layout, manifest_blake3: Digest::of(&manifest) };
+    let layout = Layout::new(
+        parts.launcher.len() as u64,
+        parts.image.len() as u64,
+        manifest.len() as u64,
+    )?;
+    let trailer = Trailer {
+        layout,
+        manifest_blake3: Digest::of(&manifest),
+    };
     let padding = layout.padding();
     let padding = vec![0; (padding.end - padding.start) as usize];
-    for part in [parts.launcher, &padding, parts.image, &manifest, &trailer.encode()] {
+    for part in [
+        parts.launcher,
+        &padding,
+        parts.image,
+        &manifest,
+        &trailer.encode(),
+    ] {
         out.write_all(part).map_err(FormatError::Write)?;
     }
     Ok(trailer)

@@ -19,9 +19,13 @@ impl<'a> Bundle<'a> {
     /// # Errors
     /// Says which rule of `FORMAT.md` the bytes break.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
-        let trailer_bytes: &[u8; TRAILER_SIZE_BYTES] = bytes.last_chunk().ok_or(FormatError::NoTrailer)?;
+        let trailer_bytes: &[u8; TRAILER_SIZE_BYTES] =
+            bytes.last_chunk().ok_or(FormatError::NoTrailer)?;
         let trailer = Trailer::parse(trailer_bytes, bytes.len() as u64)?;
-        if part(bytes, trailer.layout.padding()).iter().any(|byte| *byte != 0) {
+        if part(bytes, trailer.layout.padding())
+            .iter()
+            .any(|byte| *byte != 0)
+        {
             return Err(FormatError::PaddingNotZero);
         }
         let manifest_bytes = part(bytes, trailer.layout.manifest());
@@ -29,7 +33,11 @@ impl<'a> Bundle<'a> {
             return Err(FormatError::DigestMismatch(Part::Manifest));
         }
         let manifest = Manifest::parse(manifest_bytes)?;
-        let bundle = Self { bytes, trailer, manifest };
+        let bundle = Self {
+            bytes,
+            trailer,
+            manifest,
+        };
         bundle.check_sizes()?;
         Ok(bundle)
     }
@@ -39,7 +47,11 @@ impl<'a> Bundle<'a> {
     /// # Errors
     /// [`FormatError::DigestMismatch`] if it is not what was packed.
     pub fn verify_launcher(&self) -> Result<(), FormatError> {
-        verify(self.launcher(), self.manifest.launcher.blake3, Part::Launcher)
+        verify(
+            self.launcher(),
+            self.manifest.launcher.blake3,
+            Part::Launcher,
+        )
     }
 
     /// Hashes the image.
@@ -77,20 +89,30 @@ impl<'a> Bundle<'a> {
 
     fn check_sizes(&self) -> Result<(), FormatError> {
         if self.manifest.launcher.size_bytes != self.launcher().len() as u64 {
-            return Err(FormatError::BadLayout("manifest and trailer differ on the launcher's size"));
+            return Err(FormatError::BadLayout(
+                "manifest and trailer differ on the launcher's size",
+            ));
         }
         if self.manifest.image.size_bytes != self.image().len() as u64 {
-            return Err(FormatError::BadLayout("manifest and trailer differ on the image's size"));
+            return Err(FormatError::BadLayout(
+                "manifest and trailer differ on the image's size",
+            ));
         }
         Ok(())
     }
 }
 
 fn verify(bytes: &[u8], expected: Digest, part: Part) -> Result<(), FormatError> {
-    if Digest::of(bytes) == expected { Ok(()) } else { Err(FormatError::DigestMismatch(part)) }
+    if Digest::of(bytes) == expected {
+        Ok(())
+    } else {
+        Err(FormatError::DigestMismatch(part))
+    }
 }
 
 /// The bytes of a part. The layout has been checked against `bytes.len()`, so the range always lies within.
 fn part(bytes: &[u8], range: Range<u64>) -> &[u8] {
-    bytes.get(range.start as usize..range.end as usize).unwrap_or(&[])
+    bytes
+        .get(range.start as usize..range.end as usize)
+        .unwrap_or(&[])
 }

@@ -49,7 +49,8 @@ impl FromStr for Digest {
         }
         let mut bytes = [0; 32];
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = hex_value(pair[0]).ok_or(EXPECTED)? << 4 | hex_value(pair[1]).ok_or(EXPECTED)?;
+            *byte =
+                hex_value(pair[0]).ok_or(EXPECTED)? << 4 | hex_value(pair[1]).ok_or(EXPECTED)?;
         }
         Ok(Self(bytes))
     }
@@ -63,7 +64,9 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 

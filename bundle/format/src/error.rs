@@ -17,7 +17,9 @@ pub enum FormatError {
     TrailerDamaged,
 
     /// A whole trailer of another version.
-    #[error("the bundle has format version {found}, and this program reads version {known} (use a newer one)")]
+    #[error(
+        "the bundle has format version {found}, and this program reads version {known} (use a newer one)"
+    )]
     UnknownVersion {
         /// The version that the trailer names.
         found: u32,
@@ -43,7 +45,9 @@ pub enum FormatError {
     },
 
     /// A part that does not lie where the layout rules put it.
-    #[error("the trailer points outside the file or between its parts: {0} (this is no transmission error; pack it again)")]
+    #[error(
+        "the trailer points outside the file or between its parts: {0} (this is no transmission error; pack it again)"
+    )]
     BadLayout(&'static str),
 
     /// A byte of padding is not zero.

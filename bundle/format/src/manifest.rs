@@ -96,7 +96,8 @@ impl Manifest {
     /// # Errors
     /// [`FormatError::BadManifest`] with the rule that it breaks.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
         manifest.check()?;
         if manifest.encode()? != bytes {
             return Err(bad("it is not in its canonical spelling"));
@@ -119,23 +120,38 @@ impl Manifest {
         }
         check_name(&self.name)?;
         if self.image.codec != "zstd" {
-            return Err(bad(format!("the codec '{}' is unknown", self.image.codec.escape_default())));
+            return Err(bad(format!(
+                "the codec '{}' is unknown",
+                self.image.codec.escape_default()
+            )));
         }
         check_path(&self.payload.executable)?;
         if let Some(loader) = &self.payload.loader {
             check_path(&loader.path)?;
-            loader.library_dirs.iter().try_for_each(|dir| check_path(dir))?;
+            loader
+                .library_dirs
+                .iter()
+                .try_for_each(|dir| check_path(dir))?;
             // The list is handed over joined by ':'; ld.so splits at ';' too.
-            if loader.library_dirs.iter().any(|dir| dir.contains([':', ';'])) {
+            if loader
+                .library_dirs
+                .iter()
+                .any(|dir| dir.contains([':', ';']))
+            {
                 return Err(bad("a library directory has ':' or ';' in its name"));
             }
         }
         for (name, value) in &self.environment {
             if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-                return Err(bad(format!("'{}' is not a variable", name.escape_default())));
+                return Err(bad(format!(
+                    "'{}' is not a variable",
+                    name.escape_default()
+                )));
             }
         }
-        self.files.iter().try_for_each(|file| check_path(&file.path))?;
+        self.files
+            .iter()
+            .try_for_each(|file| check_path(&file.path))?;
         if !self.files.is_sorted_by(|a, b| a.path < b.path) {
             return Err(bad("its files are not in path order"));
         }
@@ -145,7 +161,11 @@ impl Manifest {
 
 fn check_name(name: &str) -> Result<(), FormatError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty() || name.len() > 64 || name.starts_with(['.', '-']) || !name.chars().all(allowed) {
+    if name.is_empty()
+        || name.len() > 64
+        || name.starts_with(['.', '-'])
+        || !name.chars().all(allowed)
+    {
         return Err(bad(format!(
             "the name '{}' is not 1 to 64 of letters, digits, '.', '_', '-'",
             name.escape_default()
@@ -157,7 +177,10 @@ fn check_name(name: &str) -> Result<(), FormatError> {
 fn check_path(path: &str) -> Result<(), FormatError> {
     let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
     if !path.split('/').all(plain) {
-        return Err(bad(format!("'{}' is not a plain path in the image", path.escape_default())));
+        return Err(bad(format!(
+            "'{}' is not a plain path in the image",
+            path.escape_default()
+        )));
     }
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::{Digest, FORMAT_VERSION, FormatError, IMAGE_ALIGNMENT_BYTES, MANIFEST_SIZE_LIMIT_BYTES};
+use crate::{
+    Digest, FORMAT_VERSION, FormatError, IMAGE_ALIGNMENT_BYTES, MANIFEST_SIZE_LIMIT_BYTES,
+};
 
 /// Size of the trailer, in every format version.
 pub const TRAILER_SIZE_BYTES: usize = 160;
@@ -39,7 +41,11 @@ impl Layout {
     ///
     /// # Errors
     /// [`FormatError::BadLayout`] if a part is smaller or larger than the format allows.
-    pub fn new(launcher_size_bytes: u64, image_size_bytes: u64, manifest_size_bytes: u64) -> Result<Self, FormatError> {
+    pub fn new(
+        launcher_size_bytes: u64,
+        image_size_bytes: u64,
+        manifest_size_bytes: u64,
+    ) -> Result<Self, FormatError> {
         const OVERFLOW: FormatError = FormatError::BadLayout("the sizes overflow");
         if launcher_size_bytes < LAUNCHER_SIZE_MINIMUM_BYTES {
             return Err(FormatError::BadLayout("the launcher is too small"));
@@ -47,10 +53,15 @@ impl Layout {
         if image_size_bytes < IMAGE_SIZE_MINIMUM_BYTES {
             return Err(FormatError::BadLayout("the image is too small"));
         }
-        if !(MANIFEST_SIZE_MINIMUM_BYTES..=MANIFEST_SIZE_LIMIT_BYTES).contains(&manifest_size_bytes) {
-            return Err(FormatError::BadLayout("the manifest is too small or too large"));
+        if !(MANIFEST_SIZE_MINIMUM_BYTES..=MANIFEST_SIZE_LIMIT_BYTES).contains(&manifest_size_bytes)
+        {
+            return Err(FormatError::BadLayout(
+                "the manifest is too small or too large",
+            ));
         }
-        let image_offset = launcher_size_bytes.checked_next_multiple_of(IMAGE_ALIGNMENT_BYTES).ok_or(OVERFLOW)?;
+        let image_offset = launcher_size_bytes
+            .checked_next_multiple_of(IMAGE_ALIGNMENT_BYTES)
+            .ok_or(OVERFLOW)?;
         let manifest_offset = image_offset.checked_add(image_size_bytes).ok_or(OVERFLOW)?;
         let file_size_bytes = manifest_offset
             .checked_add(manifest_size_bytes)
@@ -97,7 +108,10 @@ impl Trailer {
     ///
     /// # Errors
     /// Says which rule of `FORMAT.md` the bytes break.
-    pub fn parse(bytes: &[u8; TRAILER_SIZE_BYTES], file_size_bytes: u64) -> Result<Self, FormatError> {
+    pub fn parse(
+        bytes: &[u8; TRAILER_SIZE_BYTES],
+        file_size_bytes: u64,
+    ) -> Result<Self, FormatError> {
         if bytes[..16] != *MAGIC {
             return Err(FormatError::NoTrailer);
         }
@@ -106,7 +120,10 @@ impl Trailer {
         }
         let version = u32_at(bytes, 16);
         if version != FORMAT_VERSION {
-            return Err(FormatError::UnknownVersion { found: version, known: FORMAT_VERSION });
+            return Err(FormatError::UnknownVersion {
+                found: version,
+                known: FORMAT_VERSION,
+            });
         }
         let flags = u32_at(bytes, 20);
         if flags != 0 {
@@ -117,11 +134,17 @@ impl Trailer {
         }
         let layout = parse_layout(bytes)?;
         if layout.file_size_bytes != file_size_bytes {
-            return Err(FormatError::WrongFileSize { stated: layout.file_size_bytes, actual: file_size_bytes });
+            return Err(FormatError::WrongFileSize {
+                stated: layout.file_size_bytes,
+                actual: file_size_bytes,
+            });
         }
         let mut manifest_blake3 = [0; 32];
         manifest_blake3.copy_from_slice(&bytes[72..104]);
-        Ok(Self { layout, manifest_blake3: Digest::from_bytes(manifest_blake3) })
+        Ok(Self {
+            layout,
+            manifest_blake3: Digest::from_bytes(manifest_blake3),
+        })
     }
 
     /// The trailer's bytes.
@@ -152,13 +175,19 @@ impl Trailer {
 fn parse_layout(bytes: &[u8; TRAILER_SIZE_BYTES]) -> Result<Layout, FormatError> {
     let layout = Layout::new(u64_at(bytes, 24), u64_at(bytes, 40), u64_at(bytes, 56))?;
     if u64_at(bytes, 32) != layout.image_offset {
-        return Err(FormatError::BadLayout("the image does not follow the launcher"));
+        return Err(FormatError::BadLayout(
+            "the image does not follow the launcher",
+        ));
     }
     if u64_at(bytes, 48) != layout.manifest_offset {
-        return Err(FormatError::BadLayout("the manifest does not follow the image"));
+        return Err(FormatError::BadLayout(
+            "the manifest does not follow the image",
+        ));
     }
     if u64_at(bytes, 64) != layout.file_size_bytes {
-        return Err(FormatError::BadLayout("the trailer does not follow the manifest"));
+        return Err(FormatError::BadLayout(
+            "the trailer does not follow the manifest",
+        ));
     }
     Ok(layout)
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bundle_format::{
-    Bundle, Digest, FORMAT_VERSION, FileEntry, FormatError, ImageInfo, LauncherInfo, Loader, Manifest, Parts, Payload,
-    TRAILER_SIZE_BYTES, assemble,
+    Bundle, Digest, FORMAT_VERSION, FileEntry, FormatError, ImageInfo, LauncherInfo, Loader,
+    Manifest, Parts, Payload, TRAILER_SIZE_BYTES, assemble,
 };
 use expect_test::expect;
 use proptest::prelude::*;
@@ -18,7 +18,10 @@ fn manifest(launcher: &[u8], image: &[u8]) -> Manifest {
         name: "bench".into(),
         created_s: 0,
         packer: "bundle 0.1.0".into(),
-        launcher: LauncherInfo { size_bytes: launcher.len() as u64, blake3: Digest::of(launcher) },
+        launcher: LauncherInfo {
+            size_bytes: launcher.len() as u64,
+            blake3: Digest::of(launcher),
+        },
         image: ImageInfo {
             size_bytes: image.len() as u64,
             blake3: Digest::of(image),
@@ -35,13 +38,25 @@ fn manifest(launcher: &[u8], image: &[u8]) -> Manifest {
             }),
         },
         environment: BTreeMap::from([("A".into(), "b".into())]),
-        files: vec![FileEntry { path: "usr/bin/bench".into(), size_bytes: 3, blake3: Digest::of(b"abc") }],
+        files: vec![FileEntry {
+            path: "usr/bin/bench".into(),
+            size_bytes: 3,
+            blake3: Digest::of(b"abc"),
+        }],
     }
 }
 
 fn bundle_of(launcher: &[u8], image: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    assemble(Parts { launcher, image, manifest: &manifest(launcher, image) }, &mut bytes).unwrap();
+    assemble(
+        Parts {
+            launcher,
+            image,
+            manifest: &manifest(launcher, image),
+        },
+        &mut bytes,
+    )
+    .unwrap();
     bytes
 }
 
@@ -74,7 +89,9 @@ fn what_is_written_is_read_back() {
 #[test]
 fn the_manifest_has_one_spelling() {
     let bytes = manifest(LAUNCHER, IMAGE).encode().unwrap();
-    let expected = expect![[r#"{"format_version":1,"name":"bench","created_s":0,"packer":"bundle 0.1.0","launcher":{"size_bytes":5000,"blake3":"8da1baf989e642fb8eaf959f58f976777f938c36da8aa2ee23617080c885318e"},"image":{"size_bytes":300,"blake3":"61ee42f1aaed9cde2d29ac5d4c82ee2e4aa490a97f1c4626728d52ad0c2330f2","codec":"zstd","block_size_bytes":131072},"payload":{"executable":"usr/bin/bench","loader":{"path":"lib64/ld-linux-x86-64.so.2","library_dirs":["usr/lib"],"argv0":true,"inhibit_cache":true}},"environment":{"A":"b"},"files":[{"path":"usr/bin/bench","size_bytes":3,"blake3":"6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"}]}"#]];
+    let expected = expect![[
+        r#"{"format_version":1,"name":"bench","created_s":0,"packer":"bundle 0.1.0","launcher":{"size_bytes":5000,"blake3":"8da1baf989e642fb8eaf959f58f976777f938c36da8aa2ee23617080c885318e"},"image":{"size_bytes":300,"blake3":"61ee42f1aaed9cde2d29ac5d4c82ee2e4aa490a97f1c4626728d52ad0c2330f2","codec":"zstd","block_size_bytes":131072},"payload":{"executable":"usr/bin/bench","loader":{"path":"lib64/ld-linux-x86-64.so.2","library_dirs":["usr/lib"],"argv0":true,"inhibit_cache":true}},"environment":{"A":"b"},"files":[{"path":"usr/bin/bench","size_bytes":3,"blake3":"6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"}]}"#
+    ]];
     expected.assert_eq(std::str::from_utf8(&bytes).unwrap());
     let mut spaced = bytes.clone();
     spaced.push(b' ');
@@ -110,11 +127,27 @@ fn a_whole_trailer_may_still_lie() {
         (20, &1u32.to_le_bytes(), "unknown flags 0x1"),
         (24, &u64::MAX.to_le_bytes(), "the sizes overflow"),
         (24, &0u64.to_le_bytes(), "the launcher is too small"),
-        (32, &0u64.to_le_bytes(), "the image does not follow the launcher"),
+        (
+            32,
+            &0u64.to_le_bytes(),
+            "the image does not follow the launcher",
+        ),
         (40, &(u64::MAX - 8192).to_le_bytes(), "the sizes overflow"),
-        (40, &(1u64 << 40).to_le_bytes(), "the manifest does not follow the image"),
-        (56, &(1u64 << 40).to_le_bytes(), "the manifest is too small or too large"),
-        (64, &(1u64 << 40).to_le_bytes(), "the trailer does not follow the manifest"),
+        (
+            40,
+            &(1u64 << 40).to_le_bytes(),
+            "the manifest does not follow the image",
+        ),
+        (
+            56,
+            &(1u64 << 40).to_le_bytes(),
+            "the manifest is too small or too large",
+        ),
+        (
+            64,
+            &(1u64 << 40).to_le_bytes(),
+            "the trailer does not follow the manifest",
+        ),
         (104, &[1], "reserved bytes are not zero"),
     ];
     for (offset, value, reason) in cases {
@@ -131,7 +164,10 @@ fn manifests_that_could_mislead_are_refused() {
     let refused = |change: fn(&mut Manifest)| {
         let mut manifest = manifest(LAUNCHER, IMAGE);
         change(&mut manifest);
-        assert!(Manifest::parse(&serde_json::to_vec(&manifest).unwrap()).is_err(), "{manifest:?}");
+        assert!(
+            Manifest::parse(&serde_json::to_vec(&manifest).unwrap()).is_err(),
+            "{manifest:?}"
+        );
     };
     refused(|m| m.format_version = 2);
     refused(|m| m.name = "../x".into());
