@@ -6,7 +6,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use kernels::{Element, Matrix, norm, random};
 use ndarray_linalg::Norm;
 
-fn ways<T: Element + ndarray_linalg::Scalar>(criterion: &mut Criterion) {
+fn ways<T: Element + ndarray_linalg::Lapack>(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(format!("norm {}", T::DTYPE));
     for n in [100, 1000, 5000] {
         let mut matrix = Matrix::<T>::zeros(n).expect("memory");

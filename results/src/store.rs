@@ -2,7 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::unistd::linkat;
 
 use crate::record::{Record, SCHEMA_VERSION};
 
@@ -97,37 +102,65 @@ pub fn write_record(directory: &Path, record: &Record) -> Result<StoredRecord, S
     Ok(StoredRecord { json })
 }
 
-/// Writes a file so that other processes, and a crash, see either all of it or none: a temporary file in the same
-/// directory, flushed to the disk, then renamed.
+/// Writes a file so that other processes, and a crash, see either all of it or none, and so that a run that is stopped
+/// on the way leaves nothing behind: written without a name, flushed to the disk, then given its name.
 ///
 /// # Errors
 ///
-/// [`StoreError::Write`]; the temporary file is gone and a file of that name is as it was.
+/// [`StoreError::Write`]; a file of that name is as it was.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Write {
-        path: path.to_owned(),
-        source,
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
     };
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let written = match write_unnamed(directory, path, content) {
+        // The file system cannot, the name is taken, or there is no /proc to name the file by.
+        Err(_) => write_renamed(directory, path, content),
+        written => written,
+    };
+    written
+        // The name is on the disk only when the directory is.
+        .and_then(|()| File::open(directory)?.sync_all())
+        .map_err(|source| StoreError::Write {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// A file without a name is gone when the process is, however that ends.
+fn write_unnamed(directory: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .custom_flags(OFlag::O_TMPFILE.bits())
+        .mode(FILE_MODE)
+        .open(directory)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+    linkat(
+        AT_FDCWD,
+        unnamed.as_str(),
+        AT_FDCWD,
+        path,
+        AtFlags::AT_SYMLINK_FOLLOW,
+    )?;
+    Ok(())
+}
+
+/// The portable way: a temporary name, which replaces the file at the end.
+fn write_renamed(directory: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .prefix(".bench-")
-        .permissions(permissions())
-        .tempfile_in(directory)
-        .map_err(failed)?;
-    file.write_all(content).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    // The rename itself is on the disk only when the directory is.
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(failed)
+        .permissions(fs::Permissions::from_mode(FILE_MODE))
+        .tempfile_in(directory)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// Ordinary files: others may read what the umask lets them.
-fn permissions() -> fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    fs::Permissions::from_mode(0o666)
-}
+const FILE_MODE: u32 = 0o666;
 
 /// Reads a record.
 ///

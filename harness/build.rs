@@ -1,0 +1,39 @@
+//! Writes down which commit the program is built from.
+
+use std::process::Command;
+
+fn main() {
+    for source in [
+        "../kernels",
+        "../harness",
+        "../results",
+        "../reports",
+        "../Cargo.lock",
+    ] {
+        println!("cargo::rerun-if-changed={source}");
+    }
+    println!("cargo::rerun-if-changed=../.git/logs/HEAD");
+    println!("cargo::rerun-if-env-changed=BENCH_COMMIT");
+    let commit = std::env::var("BENCH_COMMIT")
+        .ok()
+        .or_else(commit)
+        .unwrap_or_default();
+    println!("cargo::rustc-env=BENCH_COMMIT={commit}");
+}
+
+/// The commit, with `-dirty` when tracked files differ from it; `None` outside a checkout.
+fn commit() -> Option<String> {
+    let output = Command::new("git")
+        .args([
+            "describe",
+            "--always",
+            "--abbrev=12",
+            "--dirty",
+            "--exclude=*",
+        ])
+        .output()
+        .ok()?;
+    let commit = String::from_utf8(output.stdout).ok()?;
+    let commit = commit.trim();
+    (output.status.success() && !commit.is_empty()).then(|| commit.to_owned())
+}

@@ -1,0 +1,218 @@
+//! The command line as it is typed. What it means is decided in `plan`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::exit::{Exit, Failure};
+use crate::{run, software};
+
+/// Measures matrix products, proves each result right, and records what it found.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bench",
+    version = software::VERSION,
+    args_conflicts_with_subcommands = true,
+    after_help = AFTER_HELP
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure (the default: `bench --size small` is `bench run --size small`)
+    Run(RunArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// The options of `bench run`, as typed.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Order of the matrices: test (100), tiny (5000), small (10000), large (20000), huge (40000), or any number;
+    /// several separated by commas
+    #[arg(long, default_value = "small", value_name = "SIZE[,SIZE...]")]
+    pub size: String,
+
+    /// Type of the elements: f64 or f32 (float64 and float32 mean the same)
+    #[arg(long, default_value = "f64", value_name = "TYPE")]
+    pub dtype: String,
+
+    /// Threads [default: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else one for each physical core this process may use]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub threads: Option<String>,
+
+    /// Timed repetitions of each size
+    #[arg(
+        long,
+        default_value = "3",
+        value_name = "N",
+        allow_hyphen_values = true
+    )]
+    pub repeats: String,
+
+    /// Untimed repetitions before them
+    #[arg(
+        long,
+        default_value = "1",
+        value_name = "N",
+        allow_hyphen_values = true
+    )]
+    pub warmup: String,
+
+    /// Seed of the random matrices: the same seed gives the same matrices on every host
+    #[arg(
+        long,
+        default_value = "1",
+        value_name = "N",
+        allow_hyphen_values = true
+    )]
+    pub seed: String,
+
+    /// Directory for the record and its plot; - writes the record to standard output and no file
+    #[arg(long, short, default_value = "bench-results", value_name = "DIR|-")]
+    pub output: PathBuf,
+
+    /// Draw no plot beside the record
+    #[arg(long)]
+    pub no_plot: bool,
+
+    /// Print the line of each repeat and nothing else
+    #[arg(long, short)]
+    pub quiet: bool,
+
+    /// Print the record as JSON instead of lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  bench --size small                      the article's benchmark: three products of 10000 by 10000 matrices
+  bench --size 500,1000,2000 --dtype f32  three sizes, one record
+  OMP_NUM_THREADS=8 bench                 threads chosen by the environment
+  bench --size test --output -            the record on standard output, no file
+
+Exit codes:
+  0 measured and verified; 2 the request cannot be carried out; 4 a result failed its verification;
+  70 a defect in bench; 71 the system refused something; 73 the output cannot be created; 74 writing failed";
+
+/// Parses the words of the command line. Help and version are printed here and end the program.
+///
+/// # Errors
+///
+/// A usage failure in one line.
+pub fn parse() -> Result<Cli, Failure> {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    Cli::try_parse_from(&words).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+        ErrorKind::InvalidUtf8 => Failure::usage(not_utf8(&words)),
+        _ => Failure::usage(one_line(&error)),
+    })
+}
+
+/// Does what the command line asks for.
+///
+/// # Errors
+///
+/// Whatever the command reports, with its exit code.
+pub fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "bench", &mut std::io::stdout());
+            Ok(Exit::Pass)
+        }
+    }
+}
+
+/// clap explains over several lines; ours is the first of them, with what it would suggest.
+fn one_line(error: &clap::Error) -> anyhow::Error {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let problem = first.trim_start_matches("error: ");
+    let suggested = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand]
+        .into_iter()
+        .find_map(|kind| match error.get(kind)? {
+            ContextValue::String(text) => Some(text.clone()),
+            ContextValue::Strings(texts) => texts.first().cloned(),
+            _ => None,
+        });
+    let remedy = suggested.unwrap_or_else(|| "bench --help".to_owned());
+    anyhow::anyhow!("cannot read the command line: {problem} (try {remedy})")
+}
+
+fn not_utf8(words: &[OsString]) -> anyhow::Error {
+    let word = words
+        .iter()
+        .find(|word| word.to_str().is_none())
+        .map(|word| word.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    anyhow::anyhow!(
+        "cannot read the command line: the argument '{word}' is not UTF-8 (only the directory after --output may be)"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    #[test]
+    fn the_definition_holds() {
+        Cli::command().debug_assert();
+    }
+
+    fn check_error(words: &[&str], expected: &Expect) {
+        let words = std::iter::once("bench").chain(words.iter().copied());
+        let error = Cli::try_parse_from(words).unwrap_err();
+        expected.assert_eq(&one_line(&error).to_string());
+    }
+
+    #[test]
+    fn errors_are_one_line_with_a_remedy() {
+        check_error(
+            &["--sise", "small"],
+            &expect![
+                "cannot read the command line: unexpected argument '--sise' found (try --size)"
+            ],
+        );
+        check_error(
+            &["--size"],
+            &expect![
+                "cannot read the command line: a value is required for '--size <SIZE[,SIZE...]>' but none was supplied (try bench --help)"
+            ],
+        );
+        check_error(
+            &["rum"],
+            &expect!["cannot read the command line: unrecognized subcommand 'rum' (try run)"],
+        );
+        check_error(
+            &["--quiet", "--quiet"],
+            &expect![
+                "cannot read the command line: the argument '--quiet' cannot be used multiple times (try bench --help)"
+            ],
+        );
+    }
+
+    #[test]
+    fn run_is_the_default() {
+        let bare = Cli::try_parse_from(["bench", "--size", "test"]).unwrap();
+        assert!(bare.command.is_none());
+        assert_eq!(bare.run.size, "test");
+        let named = Cli::try_parse_from(["bench", "run", "--size", "test"]).unwrap();
+        assert!(matches!(named.command, Some(Command::Run(args)) if args.size == "test"));
+    }
+}

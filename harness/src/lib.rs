@@ -1,0 +1,19 @@
+//! The measuring program: from command line to plan, from plan to record.
+//!
+//! Flags (`cli`) become one validated `plan`; `measure` takes the times and never prints; `run` ties them together.
+//! This crate knows no file format: records are `results`'s, lines and plots are `reports`'s.
+
+pub mod cgroup;
+pub mod cli;
+pub mod clock;
+pub mod exit;
+pub mod host;
+pub mod measure;
+pub mod memory;
+pub mod plan;
+pub mod progress;
+pub mod run;
+pub mod size;
+pub mod software;
+pub mod threads;
+pub mod topology;

@@ -1,0 +1,119 @@
+//! How much memory a run may take before the kernel kills something.
+
+use std::fs;
+
+use nix::sys::resource::{Resource, getrlimit};
+
+use crate::cgroup;
+
+/// Memory besides the matrices: the library's packing buffers for each thread, the program, the verification's vectors.
+const OVERHEAD_BYTES: u64 = 64 << 20;
+
+/// What the host has and what of it this process may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What the host has.
+    pub total_bytes: u64,
+    /// The least of what the host has free, what the control group leaves, and what the resource limits allow.
+    pub available_bytes: u64,
+    /// The control group's limit.
+    pub cgroup_limit_bytes: Option<u64>,
+    /// Which of them is the least, for messages.
+    pub limited_by: &'static str,
+}
+
+/// Reads how much memory there is. Where nothing can be read, nothing is taken to be limited.
+pub fn available(cgroup: &cgroup::Limits) -> Memory {
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let host =
+        meminfo_bytes(&meminfo, "MemAvailable:").or_else(|| meminfo_bytes(&meminfo, "MemFree:"));
+    let limits = [
+        (host, "this host has free"),
+        (cgroup.memory_free_bytes, "its control group leaves"),
+        (
+            address_space_bytes(),
+            "its address space limit (ulimit -v) allows",
+        ),
+    ];
+    let (available_bytes, limited_by) = limits
+        .into_iter()
+        .filter_map(|(bytes, name)| Some((bytes?, name)))
+        .min_by_key(|(bytes, _)| *bytes)
+        .unwrap_or((u64::MAX, "the address space allows"));
+    Memory {
+        total_bytes: meminfo_bytes(&meminfo, "MemTotal:").unwrap_or(0),
+        available_bytes,
+        cgroup_limit_bytes: cgroup.memory_limit_bytes,
+        limited_by,
+    }
+}
+
+/// What a run with matrices of this size takes in all.
+pub fn needed_bytes(matrix_bytes: u64) -> u64 {
+    matrix_bytes.saturating_add(OVERHEAD_BYTES)
+}
+
+/// The largest n, rounded down to a multiple of 100 where it is large, whose three matrices fit into what is available.
+pub fn largest_n(available_bytes: u64, element_bytes: usize) -> usize {
+    let for_matrices = available_bytes.saturating_sub(OVERHEAD_BYTES);
+    let n = (for_matrices / (3 * element_bytes as u64)).isqrt() as usize;
+    if n > 1000 { n - n % 100 } else { n }
+}
+
+fn meminfo_bytes(meminfo: &str, key: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(key))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+/// What RLIMIT_AS leaves above what is already mapped.
+fn address_space_bytes() -> Option<u64> {
+    let (soft, _hard) = getrlimit(Resource::RLIMIT_AS).ok()?;
+    if soft == nix::libc::RLIM_INFINITY {
+        return None;
+    }
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').next()?.parse().unwrap_or(0);
+    Some(soft.saturating_sub(pages * 4096))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_host_has_memory() {
+        let memory = available(&cgroup::Limits::default());
+        assert!(memory.available_bytes > 0 && memory.available_bytes <= memory.total_bytes);
+    }
+
+    #[test]
+    fn the_control_group_counts() {
+        let limits = cgroup::Limits {
+            memory_free_bytes: Some(12_345),
+            ..cgroup::Limits::default()
+        };
+        let memory = available(&limits);
+        assert_eq!(memory.available_bytes, 12_345);
+        assert_eq!(memory.limited_by, "its control group leaves");
+    }
+
+    #[test]
+    fn the_largest_n_fits_and_the_next_does_not() {
+        let available = 24_000_000_000;
+        let n = largest_n(available, 8) as u64;
+        assert!(needed_bytes(3 * 8 * n * n) <= available);
+        assert!(needed_bytes(3 * 8 * (n + 100) * (n + 100)) > available);
+        assert_eq!(largest_n(0, 8), 0);
+    }
+
+    #[test]
+    fn meminfo_is_in_kib() {
+        let text = "MemTotal:       24684096 kB\nMemAvailable:   24335436 kB\n";
+        assert_eq!(
+            meminfo_bytes(text, "MemAvailable:"),
+            Some(24_335_436 * 1024)
+        );
+        assert_eq!(meminfo_bytes("", "MemAvailable:"), None);
+    }
+}

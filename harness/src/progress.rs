@@ -1,0 +1,103 @@
+//! Progress on standard error, for people at a terminal. Drawn between samples only: nothing runs beside a timed region.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::measure::Event;
+use crate::plan::{CasePlan, Plan};
+
+/// A bar over the repetitions of all cases. Hidden in a pipe.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+    case: String,
+    repeats: usize,
+    /// Operations of the cases: what the estimate is made from.
+    flop_total: f64,
+    flop_done: f64,
+    flop_each: f64,
+}
+
+impl Progress {
+    /// A bar for this plan.
+    pub fn new(plan: &Plan) -> Self {
+        let visible = std::io::stderr().is_terminal();
+        let target = if visible {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let each = plan.warmup + plan.repeats;
+        let bar = ProgressBar::with_draw_target(Some((each * plan.cases.len()) as u64), target);
+        bar.set_style(
+            ProgressStyle::with_template("{bar:24} {msg}").expect("the template is right"),
+        );
+        let flop_total = plan.cases.iter().map(|case| flop(case) * each as f64).sum();
+        Self {
+            bar,
+            started: Instant::now(),
+            case: String::new(),
+            repeats: plan.repeats,
+            flop_total,
+            flop_done: 0.0,
+            flop_each: 0.0,
+        }
+    }
+
+    /// The next case begins.
+    pub fn begin(&mut self, case: &CasePlan) {
+        self.case = format!("{} {}", case.size, case.dtype);
+        self.flop_each = flop(case);
+    }
+
+    /// Shows what is about to happen, with the time spent and, once something was done, the time that all will take.
+    pub fn show(&mut self, event: &Event) {
+        let doing = match event {
+            Event::Warmup(_) => "warm-up".to_owned(),
+            Event::Repeat(index) => format!("repeat {} of {}", index + 1, self.repeats),
+            Event::Sample(_) => return,
+        };
+        self.bar
+            .set_message(format!("{}: {doing}, {}", self.case, self.times()));
+        // Drawn now or not at all: indicatif limits its rate, and what comes next takes long.
+        self.bar.tick();
+        self.bar.inc(1);
+        self.flop_done += self.flop_each;
+    }
+
+    /// Prints a line above the bar.
+    pub fn print_above(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
+    /// Removes the bar.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn times(&self) -> String {
+        let elapsed = self.started.elapsed();
+        if self.flop_done == 0.0 {
+            return format!("{} so far", seconds(elapsed));
+        }
+        let estimate = elapsed.mul_f64(self.flop_total / self.flop_done);
+        format!("{} of about {}", seconds(elapsed), seconds(estimate))
+    }
+}
+
+fn flop(case: &CasePlan) -> f64 {
+    kernels::flop::matmul_norm(case.size.n)
+}
+
+fn seconds(time: Duration) -> String {
+    let s = time.as_secs_f64();
+    match s {
+        ..10.0 => format!("{s:.1} s"),
+        ..120.0 => format!("{s:.0} s"),
+        ..7200.0 => format!("{:.0} min", s / 60.0),
+        _ => format!("{:.1} h", s / 3600.0),
+    }
+}
