@@ -1,0 +1,96 @@
+//! The payload's command line and environment, and becoming it.
+
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use bundle_format::{Bundle, Manifest};
+
+use crate::start::Rung;
+use crate::Error;
+
+/// Forces a rung; for testers. Never handed on: a bundle that the payload starts makes its own choice.
+pub(crate) const FORCE_RUNG: &str = "BENCHRUN_FORCE_RUNG";
+
+/// A payload that is ready but for the place where its image is.
+#[derive(Debug)]
+pub(crate) struct Payload<'a> {
+    pub(crate) bundle: &'a Bundle<'a>,
+    pub(crate) bundle_path: &'a Path,
+    /// The payload's name for itself and its arguments.
+    pub(crate) words: &'a [OsString],
+}
+
+impl Payload<'_> {
+    /// Becomes the payload, whose image has been unpacked at `root`.
+    ///
+    /// # Errors
+    /// If the kernel cannot execute it; this process then goes on.
+    pub(crate) fn exec(&self, rung: Rung, root: &Path) -> Result<Infallible, Error> {
+        let (program, words) = command_line(self.bundle.manifest(), root, self.words);
+        let program_path = program.clone();
+        let program = c_string(program.as_os_str())?;
+        let words = words.iter().map(|word| c_string(word)).collect::<Result<Vec<_>, _>>()?;
+        let variables = self.environment(rung, root);
+        let variables = variables.iter().map(|variable| c_string(variable)).collect::<Result<Vec<_>, _>>()?;
+        nix::unistd::execve(&program, &words, &variables)
+            .map_err(|errno| Error::Exec { path: program_path, errno })
+    }
+
+    fn environment(&self, rung: Rung, root: &Path) -> Vec<OsString> {
+        let digest = self.bundle.digest().to_string();
+        let rung = rung.number().to_string();
+        let own: [(&str, &OsStr); 4] = [
+            ("BENCHRUN_BUNDLE", self.bundle_path.as_os_str()),
+            ("BENCHRUN_BUNDLE_DIGEST", digest.as_ref()),
+            ("BENCHRUN_RUNG", rung.as_ref()),
+            ("BENCHRUN_ROOT", root.as_os_str()),
+        ];
+        let is_ours = |name: &OsStr| name == FORCE_RUNG || own.iter().any(|(own_name, _)| name == *own_name);
+        let mut variables: Vec<_> = std::env::vars_os().filter(|(name, _)| !is_ours(name)).collect();
+        for (name, value) in &self.bundle.manifest().environment {
+            if !variables.iter().any(|(set, _)| set == name.as_str()) {
+                variables.push((name.into(), value.into()));
+            }
+        }
+        variables.extend(own.map(|(name, value)| (name.into(), value.to_owned())));
+        let join = |(mut name, value): (OsString, OsString)| {
+            name.push("=");
+            name.push(value);
+            name
+        };
+        variables.into_iter().map(join).collect()
+    }
+}
+
+/// The program to execute and its words. A dynamic program is started by its own loader, with its own libraries: given as
+/// options, not as `LD_LIBRARY_PATH`, which the payload's children would inherit and the host's programs would break on.
+fn command_line(manifest: &Manifest, root: &Path, words: &[OsString]) -> (PathBuf, Vec<OsString>) {
+    let executable = root.join(&manifest.payload.executable);
+    let own_name = words.first().cloned().unwrap_or_else(|| executable.clone().into());
+    let arguments = words.iter().skip(1).cloned();
+    let Some(loader) = &manifest.payload.loader else {
+        return (executable, std::iter::once(own_name).chain(arguments).collect());
+    };
+    let program = root.join(&loader.path);
+    let mut line: Vec<OsString> = vec![program.clone().into()];
+    if loader.inhibit_cache {
+        // The host's cache names the host's libraries.
+        line.push("--inhibit-cache".into());
+    }
+    if loader.argv0 {
+        line.extend(["--argv0".into(), own_name]);
+    }
+    if !loader.library_dirs.is_empty() {
+        let directories: Vec<_> = loader.library_dirs.iter().map(|dir| root.join(dir).into_os_string()).collect();
+        line.extend(["--library-path".into(), directories.join(OsStr::new(":"))]);
+    }
+    line.push(executable.into());
+    line.extend(arguments);
+    (program, line)
+}
+
+fn c_string(word: &OsStr) -> Result<CString, Error> {
+    CString::new(word.as_bytes()).map_err(|_| Error::Nul(word.to_string_lossy().escape_debug().to_string()))
+}
