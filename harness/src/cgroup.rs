@@ -29,7 +29,7 @@ fn limits_below(root: &Path) -> Limits {
     for membership in memberships.lines().filter_map(Membership::parse) {
         for mount in mounts.lines().filter_map(Mount::parse) {
             if mount.serves(&membership) {
-                for directory in mount.directories(root, &membership.path) {
+                for directory in mount.directories(root, membership.path) {
                     limits.tighten(&directory);
                 }
             }
@@ -79,7 +79,7 @@ impl<'a> Membership<'a> {
 struct Mount<'a> {
     /// The directory of the hierarchy that is mounted; not `/` inside a container.
     root: &'a str,
-    mount_point: &'a str,
+    point: &'a str,
     /// `None` for version 2.
     controllers: Option<Vec<&'a str>>,
 }
@@ -88,7 +88,7 @@ impl<'a> Mount<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let (left, right) = line.split_once(" - ")?;
         let mut left = left.split(' ').skip(3);
-        let (root, mount_point) = (left.next()?, left.next()?);
+        let (root, point) = (left.next()?, left.next()?);
         let mut right = right.split(' ');
         let (kind, _source, options) = (right.next()?, right.next()?, right.next()?);
         let controllers = match kind {
@@ -98,7 +98,7 @@ impl<'a> Mount<'a> {
         };
         Some(Self {
             root,
-            mount_point,
+            point,
             controllers,
         })
     }
@@ -113,7 +113,7 @@ impl<'a> Mount<'a> {
     /// The directories of the group and of its ancestors, as far up as they are mounted.
     fn directories(&self, root: &Path, path: &str) -> Vec<PathBuf> {
         let below = path.strip_prefix(self.root).unwrap_or(path);
-        let top = root.join(self.mount_point.trim_start_matches('/'));
+        let top = root.join(self.point.trim_start_matches('/'));
         let full = top.join(below.trim_start_matches('/'));
         let mut directories: Vec<PathBuf> = full
             .ancestors()

@@ -1,4 +1,8 @@
 //! The command line as it is typed. What it means is decided in `plan`.
+#![allow(
+    clippy::doc_markdown,
+    reason = "the comments on options are their help texts"
+)]
 
 use std::ffi::OsString;
 use std::path::PathBuf;

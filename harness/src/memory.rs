@@ -18,8 +18,30 @@ pub struct Memory {
     pub available_bytes: u64,
     /// The control group's limit.
     pub cgroup_limit_bytes: Option<u64>,
-    /// Which of them is the least, for messages.
-    pub limited_by: &'static str,
+    /// Which of them is the least.
+    pub limited_by: LimitedBy,
+}
+
+/// What keeps a run from taking more memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitedBy {
+    /// The host's free memory.
+    Host,
+    /// The control group's limit.
+    ControlGroup,
+    /// The limit of the process's address space, `ulimit -v`.
+    AddressSpace,
+}
+
+impl LimitedBy {
+    /// The limit in words, for example `this host has 24.0 GB free`.
+    pub fn describe(self, amount: &str) -> String {
+        match self {
+            Self::Host => format!("this host has {amount} free"),
+            Self::ControlGroup => format!("its control group leaves {amount}"),
+            Self::AddressSpace => format!("its address space limit (ulimit -v) leaves {amount}"),
+        }
+    }
 }
 
 /// Reads how much memory there is. Where nothing can be read, nothing is taken to be limited.
@@ -28,18 +50,15 @@ pub fn available(cgroup: &cgroup::Limits) -> Memory {
     let host =
         meminfo_bytes(&meminfo, "MemAvailable:").or_else(|| meminfo_bytes(&meminfo, "MemFree:"));
     let limits = [
-        (host, "this host has free"),
-        (cgroup.memory_free_bytes, "its control group leaves"),
-        (
-            address_space_bytes(),
-            "its address space limit (ulimit -v) allows",
-        ),
+        (host, LimitedBy::Host),
+        (cgroup.memory_free_bytes, LimitedBy::ControlGroup),
+        (address_space_bytes(), LimitedBy::AddressSpace),
     ];
     let (available_bytes, limited_by) = limits
         .into_iter()
         .filter_map(|(bytes, name)| Some((bytes?, name)))
         .min_by_key(|(bytes, _)| *bytes)
-        .unwrap_or((u64::MAX, "the address space allows"));
+        .unwrap_or((u64::MAX, LimitedBy::AddressSpace));
     Memory {
         total_bytes: meminfo_bytes(&meminfo, "MemTotal:").unwrap_or(0),
         available_bytes,
@@ -66,7 +85,7 @@ fn meminfo_bytes(meminfo: &str, key: &str) -> Option<u64> {
     kib.checked_mul(1024)
 }
 
-/// What RLIMIT_AS leaves above what is already mapped.
+/// What `RLIMIT_AS` leaves above what is already mapped.
 fn address_space_bytes() -> Option<u64> {
     let (soft, _hard) = getrlimit(Resource::RLIMIT_AS).ok()?;
     if soft == nix::libc::RLIM_INFINITY {
@@ -95,7 +114,7 @@ mod tests {
         };
         let memory = available(&limits);
         assert_eq!(memory.available_bytes, 12_345);
-        assert_eq!(memory.limited_by, "its control group leaves");
+        assert_eq!(memory.limited_by, LimitedBy::ControlGroup);
     }
 
     #[test]

@@ -180,10 +180,11 @@ fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
         _ => "",
     };
     Err(Failure::usage(anyhow::anyhow!(
-        "cannot run {size} in {dtype}: it needs {} and {} {} (the largest that fits is --size {fits}{single})",
+        "cannot run {size} in {dtype}: it needs {} and {} (the largest that fits is --size {fits}{single})",
         gigabytes(needed),
-        memory.limited_by,
-        gigabytes(memory.available_bytes),
+        memory
+            .limited_by
+            .describe(&gigabytes(memory.available_bytes)),
     )))
 }
 
@@ -200,7 +201,7 @@ mod tests {
         total_bytes: 25_000_000_000,
         available_bytes: 24_000_000_000,
         cgroup_limit_bytes: None,
-        limited_by: "this host has free",
+        limited_by: memory::LimitedBy::Host,
     };
 
     fn check(size: &str, dtype: Dtype, expected: &Expect) {
@@ -222,21 +223,21 @@ mod tests {
             "huge",
             Dtype::F64,
             &expect![
-                "cannot run huge (n = 40000) in f64: it needs 38.5 GB and this host has free 24.0 GB (the largest that fits is --size 31500 or --dtype f32)"
+                "cannot run huge (n = 40000) in f64: it needs 38.5 GB and this host has 24.0 GB free (the largest that fits is --size 31500 or --dtype f32)"
             ],
         );
         check(
             "50000",
             Dtype::F32,
             &expect![
-                "cannot run n = 50000 in f32: it needs 30.1 GB and this host has free 24.0 GB (the largest that fits is --size 44600)"
+                "cannot run n = 50000 in f32: it needs 30.1 GB and this host has 24.0 GB free (the largest that fits is --size 44600)"
             ],
         );
         check(
             "2147483647",
             Dtype::F64,
             &expect![
-                "cannot run n = 2147483647 in f64: it needs 18446744073.7 GB and this host has free 24.0 GB (the largest that fits is --size 31500)"
+                "cannot run n = 2147483647 in f64: it needs 18446744073.7 GB and this host has 24.0 GB free (the largest that fits is --size 31500)"
             ],
         );
     }

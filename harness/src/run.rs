@@ -3,6 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Instant;
 
 use results::record::{Case, Record, SCHEMA_VERSION, Settings};
@@ -84,73 +85,80 @@ fn measure_all(plan: &Plan, clock_resolution_s: f64) -> Result<Vec<Case>, Failur
     let mut cases = Vec::with_capacity(plan.cases.len());
     for case in &plan.cases {
         progress.begin(case);
+        let mut printed = Ok(());
         let mut observe = |event: Event| {
             if let Event::Sample(sample) = &event
                 && plan.verbosity != Verbosity::Json
+                && printed.is_ok()
             {
-                progress.print_above(|| println!("{}", reports::text::seed_line(sample)));
+                let line = reports::text::seed_line(sample);
+                progress.print_above(|| printed = print_line(&line));
             }
             progress.show(&event);
         };
         cases.push(measure(case, plan, clock_resolution_s, &mut observe)?);
+        printed?;
     }
     progress.finish();
     Ok(cases)
 }
 
+/// Prints a line at once, also into a pipe, so that who reads along sees each sample when it is done.
+fn print_line(line: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .map_err(|error| {
+            Failure::new(
+                Exit::InputOutput,
+                anyhow::anyhow!("cannot write to standard output: {error} (direct it elsewhere)"),
+            )
+        })
+}
+
 /// Stores and plots the record and prints what is to be printed.
 fn finish(plan: &Plan, record: &Record) -> Result<(), Failure> {
-    let files = match &plan.destination {
-        Destination::Directory(directory) => {
-            let stored = store::write_record(directory, record).map_err(store_failure)?;
-            let plot = if plan.plot {
-                plot(&stored, record)?
-            } else {
-                Vec::new()
-            };
-            [vec![stored.json], plot].concat()
-        }
-        Destination::Stdout => Vec::new(),
+    let written = match &plan.destination {
+        Destination::Directory(directory) => Some(store(plan, directory, record)?),
+        Destination::Stdout => None,
     };
     match plan.verbosity {
-        Verbosity::Json => print_json(record),
+        Verbosity::Json => {
+            let text = serde_json::to_string_pretty(record).expect("a record is always JSON");
+            print_line(&text)
+        }
         Verbosity::Quiet => Ok(()),
         Verbosity::Normal => {
             for case in &record.cases {
-                println!("{}", reports::text::case_summary(case));
+                print_line(&reports::text::case_summary(case))?;
             }
-            for file in files {
-                println!("wrote {}", file.display());
+            if let Some(stored) = written {
+                let plots = if plan.plot { ", .svg, .png" } else { "" };
+                print_line(&format!("wrote {}{plots}", stored.json.display()))?;
             }
             Ok(())
         }
     }
 }
 
-fn print_json(record: &Record) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(record).expect("a record is always JSON");
-    writeln!(io::stdout(), "{text}").map_err(|error| {
-        Failure::new(
-            Exit::InputOutput,
-            anyhow::anyhow!("cannot write the record to standard output: {error}"),
-        )
-    })
+/// Writes the record and, where it is wanted, its plot.
+fn store(plan: &Plan, directory: &Path, record: &Record) -> Result<StoredRecord, Failure> {
+    let stored = store::write_record(directory, record).map_err(store_failure)?;
+    if plan.plot {
+        plot(&stored, record)?;
+    }
+    Ok(stored)
 }
 
 /// Draws the plot beside the record.
-fn plot(stored: &StoredRecord, record: &Record) -> Result<Vec<std::path::PathBuf>, Failure> {
+fn plot(stored: &StoredRecord, record: &Record) -> Result<(), Failure> {
     let failed = |error| Failure::new(Exit::Software, error);
     let svg = reports::run_plot::svg(record).map_err(failed)?;
     let png = reports::run_plot::png(record).map_err(failed)?;
-    let files = [("svg", svg.into_bytes()), ("png", png)];
-    files
-        .into_iter()
-        .map(|(extension, content)| {
-            let path = stored.beside(extension);
-            store::write_whole(&path, &content).map_err(store_failure)?;
-            Ok(path)
-        })
-        .collect()
+    for (extension, content) in [("svg", svg.as_bytes()), ("png", &png)] {
+        store::write_whole(&stored.beside(extension), content).map_err(store_failure)?;
+    }
+    Ok(())
 }
 
 fn store_failure(error: StoreError) -> Failure {
