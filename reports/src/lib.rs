@@ -1,1 +1,15 @@
-//! Stub.
+//! From records to people: the lines that a run prints, and the picture beside its record.
+//!
+//! Everything here is a pure function of a [`results::Record`]: nothing measures, reads or writes, and the same record
+//! gives the same bytes.
+
+mod figures;
+mod plot;
+pub mod run_plot;
+pub mod text;
+
+#[cfg(test)]
+#[path = "../tests/fixtures/mod.rs"]
+mod fixtures;
+
+pub use plot::PlotError;

@@ -1,0 +1,126 @@
+use super::*;
+use crate::fixtures::{case, gallery, record};
+
+/// Left, top, right, bottom of each text.
+fn boxes(scene: &Scene) -> Vec<(String, [i32; 4])> {
+    let texts = scene.marks.iter().filter_map(|mark| match mark {
+        Mark::Text(text) => Some(text),
+        _ => None,
+    });
+    texts
+        .map(|text| {
+            let (left, right) = text.extent();
+            // From the top of the tallest letters to the base line and a little: descenders may touch ascenders.
+            let (top, bottom) = (text.at.1 - text.size / 2, text.at.1 + text.size * 2 / 5);
+            (text.content.clone(), [left, top, right, bottom])
+        })
+        .collect()
+}
+
+#[test]
+fn no_text_overlaps_another_or_leaves_the_picture() {
+    for (name, record) in gallery() {
+        let scene = scene(&record);
+        let boxes = boxes(&scene);
+        for (index, (text, [left, top, right, bottom])) in boxes.iter().enumerate() {
+            assert!(
+                *left >= 4 && *right <= scene.width - 4,
+                "{name}: {text:?} is at {left} to {right}"
+            );
+            assert!(
+                *top >= 4 && *bottom <= scene.height - 4,
+                "{name}: {text:?} is at {top} to {bottom}"
+            );
+            for (other, [l, t, r, b]) in &boxes[..index] {
+                let is_apart = r <= left || right <= l || b <= top || bottom <= t;
+                assert!(is_apart, "{name}: {text:?} lies on {other:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_mark_leaves_the_picture() {
+    for (name, record) in gallery() {
+        let scene = scene(&record);
+        let is_inside =
+            |(x, y): &(i32, i32)| (0..=scene.width).contains(x) && (0..=scene.height).contains(y);
+        for mark in &scene.marks {
+            let points = match mark {
+                Mark::Rect { from, to, .. } => vec![*from, *to],
+                Mark::Path { points, .. } => points.clone(),
+                Mark::Dot { center, .. } => vec![*center],
+                Mark::Text(_) => continue,
+            };
+            assert!(points.iter().all(is_inside), "{name}: {mark:?}");
+        }
+    }
+}
+
+#[test]
+fn compact_medians_keep_off_the_marks() {
+    for (name, record) in gallery() {
+        let scene = scene(&record);
+        let medians = boxes(&scene)
+            .into_iter()
+            .filter(|(text, _)| text.starts_with("median "));
+        for (text, [left, top, right, bottom]) in medians {
+            for mark in &scene.marks {
+                if let Mark::Dot {
+                    center: (x, y),
+                    radius,
+                    ..
+                } = mark
+                {
+                    let is_apart = x + radius <= left
+                        || right <= x - radius
+                        || y + radius <= top
+                        || bottom <= y - radius;
+                    assert!(is_apart, "{name}: {text:?} lies on a mark at {x}, {y}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cases_share_is_the_title_and_what_differs_their_label() {
+    let mut cases = vec![case(100, &[1.0]), case(1000, &[2.0])];
+    let labels = Labels::of(&cases);
+    assert_eq!(labels.title, "matmul-norm, f64, 18 threads");
+    assert_eq!(labels.rows, ["n = 100", "n = 1000"]);
+
+    cases[1].n = 100;
+    assert_eq!(Labels::of(&cases).rows, ["case 1", "case 2"]);
+
+    cases[1].dtype = "f32".to_owned();
+    cases[1].threads_used = 16;
+    let labels = Labels::of(&cases);
+    assert_eq!(labels.title, "matmul-norm, n = 100");
+    assert_eq!(
+        labels.rows,
+        ["f64, 18 threads", "f32, 18 threads requested, 16 used"]
+    );
+}
+
+#[test]
+fn the_caption_says_on_what_with_what_and_when() {
+    let mut record = record(vec![case(100, &[1.0])]);
+    record.host.topology.usable_logical_cpus = 4;
+    record.host.topology.cpu_quota = Some(2.5);
+    record.software.bench_commit = Some("81ec3430c1f0a9b8-dirty".to_owned());
+    record.software.bundle = None;
+    record.host.hostname = " ".to_owned();
+    record.started_utc = "yesterday".to_owned();
+    let expected = expect_test::expect![[r#"
+        [
+            "Host unknown",
+            "CPU Intel(R) Xeon(R) W-2295 CPU @ 3.00GHz",
+            "18 cores, 36 logical CPUs, 4 CPUs usable, quota 2.5 CPUs; 18 threads (OMP_NUM_THREADS)",
+            "OpenBLAS 0.3.21, core SkylakeX, pthreads",
+            "bench 0.1.0 (81ec3430c1f0-dirty), no bundle, seed 42",
+            "yesterday, run 5d0c2f71",
+        ]
+    "#]];
+    expected.assert_debug_eq(&caption::lines(&record));
+}
