@@ -1,2 +1,23 @@
-//! Stub.
-fn main() {}
+//! `bundle`: makes one self-running file out of a program and everything that it needs to run.
+//!
+//! Exit codes: 0 done; 2 the command line is wrong; 1 anything else.
+
+use std::process::ExitCode;
+
+use bundle::cli::{Cli, Command};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Pack(flags) => flags.plan().and_then(|plan| bundle::pack(&plan)),
+        Command::Inspect { file, json } => bundle::inspect(&file, json),
+        Command::Verify { file } => bundle::verify(&file),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bundle: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
