@@ -32,8 +32,13 @@ pub(super) fn lines(record: &Record) -> Vec<String> {
             or_unknown(&blas.core),
             or_unknown(&blas.threading)
         ),
-        format!("{}, seed {}", build(&record.software), settings.seed),
-        format!("{}, run {}", started(&record.started_utc), record.id),
+        build(&record.software),
+        format!(
+            "{}, run {}, seed {}",
+            started(&record.started_utc),
+            record.id,
+            settings.seed
+        ),
     ]
 }
 

@@ -118,8 +118,8 @@ fn the_caption_says_on_what_with_what_and_when() {
             "CPU Intel(R) Xeon(R) W-2295 CPU @ 3.00GHz",
             "18 cores, 36 logical CPUs, 4 CPUs usable, quota 2.5 CPUs; 18 threads (OMP_NUM_THREADS)",
             "OpenBLAS 0.3.21, core SkylakeX, pthreads",
-            "bench 0.1.0 (81ec3430c1f0-dirty), no bundle, seed 42",
-            "yesterday, run 5d0c2f71",
+            "bench 0.1.0 (81ec3430c1f0-dirty), no bundle",
+            "yesterday, run 5d0c2f71, seed 42",
         ]
     "#]];
     expected.assert_debug_eq(&caption::lines(&record));
