@@ -14,13 +14,22 @@ fn main() {
     let package = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let out = PathBuf::from(variable("OUT_DIR"));
     let target = variable("TARGET");
-    let Some(workspace) = package.parent() else { fail("this package lies in no workspace") };
+    let Some(workspace) = package.parent() else {
+        fail("this package lies in no workspace")
+    };
     watch(&package, workspace);
 
     let target_dir = out.join("launcher");
     let mut cargo = Command::new(variable("CARGO"));
     cargo
-        .args(["build", "--locked", "--package", "bundle-launch", "--profile", "launcher"])
+        .args([
+            "build",
+            "--locked",
+            "--package",
+            "bundle-launch",
+            "--profile",
+            "launcher",
+        ])
         .args(["--target", &target])
         .arg("--target-dir")
         .arg(&target_dir)
@@ -28,12 +37,20 @@ fn main() {
         .arg(workspace.join("Cargo.toml"))
         .env("RUSTFLAGS", "-C target-feature=+crt-static");
     // What the outer cargo (or clippy) has set for itself would change what is built here.
-    for name in ["CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"] {
+    for name in [
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+    ] {
         cargo.env_remove(name);
     }
     match cargo.output() {
         Ok(output) if output.status.success() => {}
-        Ok(output) => fail(&format!("{cargo:?} failed:\n{}", String::from_utf8_lossy(&output.stderr))),
+        Ok(output) => fail(&format!(
+            "{cargo:?} failed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        )),
         Err(error) => fail(&format!("cannot run {cargo:?}: {error}")),
     }
     let launcher = target_dir.join(&target).join("launcher/bundle-launch");
@@ -42,11 +59,23 @@ fn main() {
 
 fn watch(package: &Path, workspace: &Path) {
     for source in SOURCES {
-        println!("cargo::rerun-if-changed={}", package.join(source).join("src").display());
-        println!("cargo::rerun-if-changed={}", package.join(source).join("Cargo.toml").display());
+        println!(
+            "cargo::rerun-if-changed={}",
+            package.join(source).join("src").display()
+        );
+        println!(
+            "cargo::rerun-if-changed={}",
+            package.join(source).join("Cargo.toml").display()
+        );
     }
-    println!("cargo::rerun-if-changed={}", workspace.join("Cargo.toml").display());
-    println!("cargo::rerun-if-changed={}", workspace.join("Cargo.lock").display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        workspace.join("Cargo.toml").display()
+    );
+    println!(
+        "cargo::rerun-if-changed={}",
+        workspace.join("Cargo.lock").display()
+    );
 }
 
 fn variable(name: &str) -> String {

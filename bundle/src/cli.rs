@@ -90,7 +90,10 @@ impl PackFlags {
         let name = match (self.name, file_name) {
             (Some(name), _) => name,
             (None, Some(name)) => name.to_owned(),
-            (None, None) => bail!("cannot name the bundle after '{}' (use --name)", self.exe.display()),
+            (None, None) => bail!(
+                "cannot name the bundle after '{}' (use --name)",
+                self.exe.display()
+            ),
         };
         Ok(PackPlan {
             executable: self.exe,
@@ -98,7 +101,10 @@ impl PackFlags {
             environment: self.env.into_iter().collect(),
             name,
             created_s: source_date_epoch()?,
-            image: ImageOptions { level: self.level, block_size_bytes: self.block_size },
+            image: ImageOptions {
+                level: self.level,
+                block_size_bytes: self.block_size,
+            },
             output: self.output,
             replace: self.force,
             launcher: self.launcher,
@@ -108,20 +114,24 @@ impl PackFlags {
 
 fn source_date_epoch() -> Result<u64> {
     match env::var("SOURCE_DATE_EPOCH") {
-        Ok(text) => text
-            .parse()
-            .with_context(|| format!("cannot read SOURCE_DATE_EPOCH: '{text}' is not a number of seconds")),
+        Ok(text) => text.parse().with_context(|| {
+            format!("cannot read SOURCE_DATE_EPOCH: '{text}' is not a number of seconds")
+        }),
         Err(_) => Ok(0),
     }
 }
 
 fn parse_include(text: &str) -> Result<Include> {
-    let (source, destination) =
-        text.rsplit_once(':').ok_or_else(|| anyhow!("expected SRC:DST, for example /etc/hosts:etc/hosts"))?;
+    let (source, destination) = text
+        .rsplit_once(':')
+        .ok_or_else(|| anyhow!("expected SRC:DST, for example /etc/hosts:etc/hosts"))?;
     if source.is_empty() {
         bail!("expected SRC:DST, but SRC is empty");
     }
-    Ok(Include { source: source.into(), destination: image_path(destination)? })
+    Ok(Include {
+        source: source.into(),
+        destination: image_path(destination)?,
+    })
 }
 
 /// A path in the image as the manifest wants it: relative, without `.`, `..` or empty parts.
@@ -143,9 +153,14 @@ fn parse_variable(text: &str) -> Result<(String, String)> {
 fn parse_block_size(text: &str) -> Result<u32> {
     let (digits, unit) = match text.strip_suffix(['K', 'k']) {
         Some(digits) => (digits, 1 << 10),
-        None => text.strip_suffix(['M', 'm']).map_or((text, 1), |digits| (digits, 1 << 20)),
+        None => text
+            .strip_suffix(['M', 'm'])
+            .map_or((text, 1), |digits| (digits, 1 << 20)),
     };
-    let size_bytes = digits.parse::<u32>().ok().and_then(|count| count.checked_mul(unit));
+    let size_bytes = digits
+        .parse::<u32>()
+        .ok()
+        .and_then(|count| count.checked_mul(unit));
     size_bytes
         .filter(|size| size.is_power_of_two() && (4096..=1 << 20).contains(size))
         .ok_or_else(|| anyhow!("expected a power of two from 4K to 1M"))

@@ -25,11 +25,23 @@ impl std::fmt::Display for Machine {
 pub(crate) fn machine_of(bytes: &[u8], path: &Path) -> Result<Machine> {
     const LITTLE_ENDIAN_64: [u8; 2] = [2, 1];
     let [0x7f, b'E', b'L', b'F', class, order, ..] = bytes else {
-        let hint = if bytes.starts_with(b"#!") { "a script: pack its interpreter" } else { "pack a compiled program" };
-        bail!("cannot pack '{}': it is not an ELF program ({hint})", path.display());
+        let hint = if bytes.starts_with(b"#!") {
+            "a script: pack its interpreter"
+        } else {
+            "pack a compiled program"
+        };
+        bail!(
+            "cannot pack '{}': it is not an ELF program ({hint})",
+            path.display()
+        );
     };
     match bytes.get(18..20) {
-        Some(machine) if [*class, *order] == LITTLE_ENDIAN_64 => Ok(Machine(u16::from_le_bytes([machine[0], machine[1]]))),
-        _ => bail!("cannot pack '{}': it is not a 64-bit little-endian program", path.display()),
+        Some(machine) if [*class, *order] == LITTLE_ENDIAN_64 => {
+            Ok(Machine(u16::from_le_bytes([machine[0], machine[1]])))
+        }
+        _ => bail!(
+            "cannot pack '{}': it is not a 64-bit little-endian program",
+            path.display()
+        ),
     }
 }

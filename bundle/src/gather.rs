@@ -55,7 +55,10 @@ pub(crate) fn gather(executable: &Path, includes: &[Include]) -> Result<(Tree, P
 
 fn add_program(tree: &mut Tree, executable: &Path) -> Result<Payload> {
     let Some(name) = executable.file_name().and_then(|name| name.to_str()) else {
-        bail!("cannot pack '{}': its name is not UTF-8 (rename it)", executable.display());
+        bail!(
+            "cannot pack '{}': its name is not UTF-8 (rename it)",
+            executable.display()
+        );
     };
     let program = format!("{PROGRAM_DIR}/{name}");
     add_file(tree, executable, &program, true)?;
@@ -63,19 +66,32 @@ fn add_program(tree: &mut Tree, executable: &Path) -> Result<Payload> {
     let found = libraries_of(executable)?;
     let Some(interpreter) = &found.interpreter else {
         if let Some(library) = found.needed.first() {
-            bail!("cannot pack '{}': it needs {library} but names no loader (is it a library?)", executable.display());
+            bail!(
+                "cannot pack '{}': it needs {library} but names no loader (is it a library?)",
+                executable.display()
+            );
         }
-        return Ok(Payload { executable: program, loader: None });
+        return Ok(Payload {
+            executable: program,
+            loader: None,
+        });
     };
     let loader = add_loader(tree, interpreter)?;
     let loader_name = interpreter.rsplit('/').next().unwrap_or_default();
     // The order of a hash map would make bundles differ from one packing to the next.
-    let libraries: BTreeMap<_, _> = found.libraries.iter().filter(|(name, _)| *name != loader_name).collect();
+    let libraries: BTreeMap<_, _> = found
+        .libraries
+        .iter()
+        .filter(|(name, _)| *name != loader_name)
+        .collect();
     for (name, library) in libraries {
         let source = found_at(name, library, executable, &found)?;
         add_file(tree, source, &format!("{LIBRARY_DIR}/{name}"), false)?;
     }
-    Ok(Payload { executable: program, loader: Some(loader) })
+    Ok(Payload {
+        executable: program,
+        loader: Some(loader),
+    })
 }
 
 /// What the program needs, found without running it, the way the dynamic loader would.
@@ -94,20 +110,35 @@ fn libraries_of(executable: &Path) -> Result<DependencyTree> {
     analyze(DependencyAnalyzer::default().library_paths(inherited))
 }
 
-fn found_at<'a>(name: &str, library: &'a Library, executable: &Path, found: &DependencyTree) -> Result<&'a Path> {
+fn found_at<'a>(
+    name: &str,
+    library: &'a Library,
+    executable: &Path,
+    found: &DependencyTree,
+) -> Result<&'a Path> {
     let is_needed_by = |needed: &[String]| needed.iter().any(|other| other == name);
     let needed_by = if is_needed_by(&found.needed) {
         executable.display().to_string()
     } else {
-        let other = found.libraries.values().find(|other| is_needed_by(&other.needed));
-        other.map_or_else(|| executable.display().to_string(), |other| other.name.clone())
+        let other = found
+            .libraries
+            .values()
+            .find(|other| is_needed_by(&other.needed));
+        other.map_or_else(
+            || executable.display().to_string(),
+            |other| other.name.clone(),
+        )
     };
     if name.contains('/') {
-        bail!("cannot pack '{name}': {needed_by} needs it by its path, which other hosts do not have (link it by name)");
+        bail!(
+            "cannot pack '{name}': {needed_by} needs it by its path, which other hosts do not have (link it by name)"
+        );
     }
     match &library.realpath {
         Some(path) => Ok(path),
-        None => bail!("cannot find the library '{name}', which {needed_by} needs (install it, or set LD_LIBRARY_PATH)"),
+        None => bail!(
+            "cannot find the library '{name}', which {needed_by} needs (install it, or set LD_LIBRARY_PATH)"
+        ),
     }
 }
 
@@ -125,11 +156,18 @@ fn add_loader(tree: &mut Tree, interpreter: &str) -> Result<Loader> {
 
 fn add_path(tree: &mut Tree, source: &Path, destination: &str) -> Result<()> {
     // The named path itself may be a link to what is meant; links inside a directory stay links.
-    let metadata = fs::metadata(source).with_context(|| format!("cannot include '{}'", source.display()))?;
+    let metadata =
+        fs::metadata(source).with_context(|| format!("cannot include '{}'", source.display()))?;
     if metadata.is_dir() {
         return add_directory(tree, source, destination);
     }
-    add_file(tree, source, destination, metadata.permissions().mode() & 0o111 != 0).map(drop)
+    add_file(
+        tree,
+        source,
+        destination,
+        metadata.permissions().mode() & 0o111 != 0,
+    )
+    .map(drop)
 }
 
 fn add_directory(tree: &mut Tree, source: &Path, destination: &str) -> Result<()> {
@@ -139,40 +177,67 @@ fn add_directory(tree: &mut Tree, source: &Path, destination: &str) -> Result<()
         let entry = entry.with_context(cannot_include)?;
         let path = entry.path();
         let Ok(name) = entry.file_name().into_string() else {
-            bail!("cannot include '{}': its name is not UTF-8 (rename it)", path.display());
+            bail!(
+                "cannot include '{}': its name is not UTF-8 (rename it)",
+                path.display()
+            );
         };
         let destination = format!("{destination}/{name}");
         let kind = entry.file_type().with_context(cannot_include)?;
         if kind.is_symlink() {
             let target = fs::read_link(&path).with_context(cannot_include)?;
             let Ok(target) = target.into_os_string().into_string() else {
-                bail!("cannot include '{}': its target is not UTF-8", path.display());
+                bail!(
+                    "cannot include '{}': its target is not UTF-8",
+                    path.display()
+                );
             };
             insert(tree, &destination, Content::Symlink(target), &path)?;
         } else if kind.is_dir() || kind.is_file() {
             add_path(tree, &path, &destination)?;
         } else {
-            bail!("cannot include '{}': it is neither a file nor a directory nor a link", path.display());
+            bail!(
+                "cannot include '{}': it is neither a file nor a directory nor a link",
+                path.display()
+            );
         }
     }
     Ok(())
 }
 
 /// Adds a file and lends its bytes back.
-fn add_file<'a>(tree: &'a mut Tree, source: &Path, destination: &str, executable: bool) -> Result<&'a [u8]> {
+fn add_file<'a>(
+    tree: &'a mut Tree,
+    source: &Path,
+    destination: &str,
+    executable: bool,
+) -> Result<&'a [u8]> {
     let bytes = fs::read(source).with_context(|| format!("cannot read '{}'", source.display()))?;
-    match insert(tree, destination, Content::File { bytes, executable }, source)? {
+    match insert(
+        tree,
+        destination,
+        Content::File { bytes, executable },
+        source,
+    )? {
         Content::File { bytes, .. } => Ok(bytes),
         _ => Ok(&[]),
     }
 }
 
-fn insert<'a>(tree: &'a mut Tree, destination: &str, content: Content, source: &Path) -> Result<&'a Content> {
+fn insert<'a>(
+    tree: &'a mut Tree,
+    destination: &str,
+    content: Content,
+    source: &Path,
+) -> Result<&'a Content> {
     let entry = tree.entry(destination.to_owned());
     if let std::collections::btree_map::Entry::Occupied(taken) = &entry
         && !(content == Content::Directory && *taken.get() == Content::Directory)
     {
-        bail!("cannot include '{}' as '{destination}': something else is there already", source.display());
+        bail!(
+            "cannot include '{}' as '{destination}': something else is there already",
+            source.display()
+        );
     }
     Ok(entry.or_insert(content))
 }
@@ -181,8 +246,14 @@ fn insert<'a>(tree: &'a mut Tree, destination: &str, content: Content, source: &
 fn check_nesting(tree: &Tree) -> Result<()> {
     for path in tree.keys() {
         for (at, _) in path.match_indices('/') {
-            if tree.get(&path[..at]).is_some_and(|content| *content != Content::Directory) {
-                bail!("cannot include '{path}': '{}' is not a directory", &path[..at]);
+            if tree
+                .get(&path[..at])
+                .is_some_and(|content| *content != Content::Directory)
+            {
+                bail!(
+                    "cannot include '{path}': '{}' is not a directory",
+                    &path[..at]
+                );
             }
         }
     }

@@ -25,8 +25,12 @@ pub struct ImageOptions {
 pub fn make_image(tree: &Tree, options: ImageOptions, created_s: u64) -> Result<Vec<u8>> {
     let time_s = u32::try_from(created_s).unwrap_or(u32::MAX);
     let mut writer = FilesystemWriter::default();
-    let zstd = CompressionOptions::Zstd(Zstd { compression_level: options.level.unsigned_abs() });
-    writer.set_compressor(FilesystemCompressor::new(Compressor::Zstd, Some(zstd)).context("cannot set up zstd")?);
+    let zstd = CompressionOptions::Zstd(Zstd {
+        compression_level: options.level.unsigned_abs(),
+    });
+    writer.set_compressor(
+        FilesystemCompressor::new(Compressor::Zstd, Some(zstd)).context("cannot set up zstd")?,
+    );
     writer.set_block_size(options.block_size_bytes);
     writer.set_time(time_s);
     writer.set_root_mode(0o755);
@@ -34,7 +38,9 @@ pub fn make_image(tree: &Tree, options: ImageOptions, created_s: u64) -> Result<
     let header = |mode| NodeHeader::new(mode, 0, 0, time_s);
     let cannot_add = |path: &str| format!("cannot add '{path}' to the image");
     for path in directories_of(tree) {
-        writer.push_dir(path, header(0o755)).with_context(|| cannot_add(path))?;
+        writer
+            .push_dir(path, header(0o755))
+            .with_context(|| cannot_add(path))?;
     }
     for (path, content) in tree {
         match content {
@@ -54,7 +60,11 @@ pub fn make_image(tree: &Tree, options: ImageOptions, created_s: u64) -> Result<
 
 /// Every directory of the tree, each before those in it.
 fn directories_of(tree: &Tree) -> BTreeSet<&str> {
-    let leading = |path: &'_ str| path.match_indices('/').map(|(at, _)| at).collect::<Vec<_>>();
+    let leading = |path: &'_ str| {
+        path.match_indices('/')
+            .map(|(at, _)| at)
+            .collect::<Vec<_>>()
+    };
     let mut directories = BTreeSet::new();
     for (path, content) in tree {
         directories.extend(leading(path).into_iter().map(|at| &path[..at]));

@@ -13,7 +13,8 @@ use bundle_format::Bundle;
 /// If the file is no bundle, or nobody takes the output.
 pub fn inspect(path: &Path, json: bool) -> Result<()> {
     let bytes = fs::read(path).with_context(|| format!("cannot read '{}'", path.display()))?;
-    let bundle = Bundle::parse(&bytes).with_context(|| format!("cannot inspect '{}'", path.display()))?;
+    let bundle =
+        Bundle::parse(&bytes).with_context(|| format!("cannot inspect '{}'", path.display()))?;
     let mut out = io::stdout().lock();
     let printed = if json {
         writeln!(out, "{}", serde_json::to_string_pretty(bundle.manifest())?)
@@ -27,14 +28,26 @@ fn print(bundle: &Bundle<'_>, out: &mut impl Write) -> io::Result<()> {
     let manifest = bundle.manifest();
     writeln!(out, "name          {}", manifest.name)?;
     writeln!(out, "digest        {}", bundle.digest())?;
-    writeln!(out, "packed by     {}, created {} s after 1970", manifest.packer, manifest.created_s)?;
+    writeln!(
+        out,
+        "packed by     {}, created {} s after 1970",
+        manifest.packer, manifest.created_s
+    )?;
     writeln!(out, "program       {}", manifest.payload.executable)?;
-    let loader = manifest.payload.loader.as_ref().map_or("none: it is static", |loader| &loader.path);
+    let loader = manifest
+        .payload
+        .loader
+        .as_ref()
+        .map_or("none: it is static", |loader| &loader.path);
     writeln!(out, "loader        {loader}")?;
     for (name, value) in &manifest.environment {
         writeln!(out, "environment   {name}={value}")?;
     }
-    writeln!(out, "launcher      {:>12} bytes", manifest.launcher.size_bytes)?;
+    writeln!(
+        out,
+        "launcher      {:>12} bytes",
+        manifest.launcher.size_bytes
+    )?;
     let image = &manifest.image;
     writeln!(
         out,
@@ -43,9 +56,17 @@ fn print(bundle: &Bundle<'_>, out: &mut impl Write) -> io::Result<()> {
         image.codec,
         image.block_size_bytes >> 10
     )?;
-    writeln!(out, "whole file    {:>12} bytes", bundle.trailer().layout.file_size_bytes())?;
+    writeln!(
+        out,
+        "whole file    {:>12} bytes",
+        bundle.trailer().layout.file_size_bytes()
+    )?;
     for file in &manifest.files {
-        writeln!(out, "file          {:>12} bytes  {}", file.size_bytes, file.path)?;
+        writeln!(
+            out,
+            "file          {:>12} bytes  {}",
+            file.size_bytes, file.path
+        )?;
     }
     Ok(())
 }

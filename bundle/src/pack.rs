@@ -46,7 +46,10 @@ pub struct PackPlan {
 /// Says what could not be read, found, or written.
 pub fn pack(plan: &PackPlan) -> Result<()> {
     if !plan.replace && plan.output.symlink_metadata().is_ok() {
-        bail!("cannot write '{}': it exists (use --force to replace it)", plan.output.display());
+        bail!(
+            "cannot write '{}': it exists (use --force to replace it)",
+            plan.output.display()
+        );
     }
     let launcher = launcher_bytes(plan)?;
     check_machines(&launcher, &plan.executable)?;
@@ -55,19 +58,26 @@ pub fn pack(plan: &PackPlan) -> Result<()> {
     let image = make_image(&tree, plan.image, plan.created_s)?;
     progress.finish_and_clear();
     let manifest = manifest(plan, &tree, payload, &launcher, &image);
-    let parts = Parts { launcher: &launcher, image: &image, manifest: &manifest };
+    let parts = Parts {
+        launcher: &launcher,
+        image: &image,
+        manifest: &manifest,
+    };
     write(&plan.output, plan.replace, parts)
 }
 
 fn launcher_bytes(plan: &PackPlan) -> Result<Vec<u8>> {
     match &plan.launcher {
         None => Ok(LAUNCHER.to_vec()),
-        Some(path) => fs::read(path).with_context(|| format!("cannot read the launcher '{}'", path.display())),
+        Some(path) => {
+            fs::read(path).with_context(|| format!("cannot read the launcher '{}'", path.display()))
+        }
     }
 }
 
 fn check_machines(launcher: &[u8], executable: &Path) -> Result<()> {
-    let bytes = fs::read(executable).with_context(|| format!("cannot read '{}'", executable.display()))?;
+    let bytes =
+        fs::read(executable).with_context(|| format!("cannot read '{}'", executable.display()))?;
     let launcher = elf::machine_of(launcher, Path::new("launcher"))?;
     let program = elf::machine_of(&bytes, executable)?;
     if program != launcher {
@@ -81,10 +91,13 @@ fn check_machines(launcher: &[u8], executable: &Path) -> Result<()> {
 
 /// Compression takes seconds: somebody at a terminal sees that, and nobody else does.
 fn progress(tree: &Tree) -> ProgressBar {
-    let size_bytes: usize = tree.values().map(|content| match content {
-        Content::File { bytes, .. } => bytes.len(),
-        _ => 0,
-    }).sum();
+    let size_bytes: usize = tree
+        .values()
+        .map(|content| match content {
+            Content::File { bytes, .. } => bytes.len(),
+            _ => 0,
+        })
+        .sum();
     // Draws nothing unless stderr is a terminal.
     let progress = ProgressBar::new_spinner();
     progress.set_message(format!("compressing {:.1} MB", size_bytes as f64 / 1e6));
@@ -92,11 +105,19 @@ fn progress(tree: &Tree) -> ProgressBar {
     progress
 }
 
-fn manifest(plan: &PackPlan, tree: &Tree, payload: Payload, launcher: &[u8], image: &[u8]) -> Manifest {
+fn manifest(
+    plan: &PackPlan,
+    tree: &Tree,
+    payload: Payload,
+    launcher: &[u8],
+    image: &[u8],
+) -> Manifest {
     let file = |(path, content): (&String, &Content)| match content {
-        Content::File { bytes, .. } => {
-            Some(FileEntry { path: path.clone(), size_bytes: bytes.len() as u64, blake3: Digest::of(bytes) })
-        }
+        Content::File { bytes, .. } => Some(FileEntry {
+            path: path.clone(),
+            size_bytes: bytes.len() as u64,
+            blake3: Digest::of(bytes),
+        }),
         _ => None,
     };
     Manifest {
@@ -104,7 +125,10 @@ fn manifest(plan: &PackPlan, tree: &Tree, payload: Payload, launcher: &[u8], ima
         name: plan.name.clone(),
         created_s: plan.created_s,
         packer: concat!("bundle ", env!("CARGO_PKG_VERSION")).to_owned(),
-        launcher: LauncherInfo { size_bytes: launcher.len() as u64, blake3: Digest::of(launcher) },
+        launcher: LauncherInfo {
+            size_bytes: launcher.len() as u64,
+            blake3: Digest::of(launcher),
+        },
         image: ImageInfo {
             size_bytes: image.len() as u64,
             blake3: Digest::of(image),
@@ -134,8 +158,17 @@ fn write(output: &Path, replace: bool, parts: Parts<'_>) -> Result<()> {
     out.flush().with_context(cannot_write)?;
     drop(out);
     // The umask may have taken away what every user needs to run it.
-    file.as_file().set_permissions(Permissions::from_mode(0o755)).with_context(cannot_write)?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(0o755))
+        .with_context(cannot_write)?;
     file.as_file().sync_all().with_context(cannot_write)?;
-    let named = if replace { file.persist(output) } else { file.persist_noclobber(output) };
-    named.map(drop).map_err(|failed| failed.error).with_context(cannot_write)
+    let named = if replace {
+        file.persist(output)
+    } else {
+        file.persist_noclobber(output)
+    };
+    named
+        .map(drop)
+        .map_err(|failed| failed.error)
+        .with_context(cannot_write)
 }

@@ -11,9 +11,12 @@ pub fn read_files(image: &[u8], mut each: impl FnMut(&str, &[u8]) -> Result<()>)
     let image = Image::open(image)?;
     let mut reader = BlockReader::new()?;
     for entry in image.walk()? {
-        let Some(path) = entry.path.to_str() else { bail!("a name in the image is not UTF-8") };
+        let Some(path) = entry.path.to_str() else {
+            bail!("a name in the image is not UTF-8")
+        };
         if let InodeKind::File(file) = &entry.inode.kind {
-            let bytes = read_file(&image, file, &mut reader).with_context(|| format!("cannot read '{path}'"))?;
+            let bytes = read_file(&image, file, &mut reader)
+                .with_context(|| format!("cannot read '{path}'"))?;
             each(path, &bytes)?;
         }
     }
@@ -32,7 +35,9 @@ fn read_file(image: &Image<'_>, file: &FileInode, reader: &mut BlockReader) -> R
         let mut tails = vec![0; fragment.size_bytes as usize];
         let size_bytes = reader.read_up_to(image, fragment, &mut tails)?;
         let end = (offset as usize).saturating_add(file.tail_size_bytes() as usize);
-        let tail = tails[..size_bytes].get(offset as usize..end).context("its tail lies outside its fragment")?;
+        let tail = tails[..size_bytes]
+            .get(offset as usize..end)
+            .context("its tail lies outside its fragment")?;
         bytes.extend_from_slice(tail);
     }
     Ok(bytes)

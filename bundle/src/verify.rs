@@ -25,13 +25,14 @@ fn check(bytes: &[u8]) -> Result<Digest> {
     bundle.verify_launcher()?;
     bundle.verify_image()?;
     let files = &bundle.manifest().files;
-    let mut expected: BTreeMap<_, _> = files.iter().map(|file| (file.path.as_str(), file)).collect();
-    read_files(bundle.image(), |path, bytes| {
-        match expected.remove(path) {
-            Some(file) if file.blake3 == Digest::of(bytes) => Ok(()),
-            Some(_) => bail!("the file '{path}' in the image is not the one that the manifest names"),
-            None => bail!("the manifest does not name the file '{path}' in the image"),
-        }
+    let mut expected: BTreeMap<_, _> = files
+        .iter()
+        .map(|file| (file.path.as_str(), file))
+        .collect();
+    read_files(bundle.image(), |path, bytes| match expected.remove(path) {
+        Some(file) if file.blake3 == Digest::of(bytes) => Ok(()),
+        Some(_) => bail!("the file '{path}' in the image is not the one that the manifest names"),
+        None => bail!("the manifest does not name the file '{path}' in the image"),
     })?;
     match expected.keys().next() {
         Some(path) => bail!("the file '{path}' that the manifest names is not in the image"),

@@ -12,7 +12,9 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use bundle_format::{Bundle, Manifest};
-use bundle_runtime::{Arguments, Ended, Error, OwnFile, StartRequest, Trace, open_missing_standard_fds, start};
+use bundle_runtime::{
+    Arguments, Ended, Error, OwnFile, StartRequest, Trace, open_missing_standard_fds, start,
+};
 
 /// What the command line asks for.
 enum Asked {
@@ -46,8 +48,13 @@ fn run(arguments: Arguments, sigpipe_was_ignored: bool, trace: Trace) -> Result<
         Asked::Info => return Ok(info(bundle.manifest())),
         Asked::Start(words) => words,
     };
-    let request =
-        StartRequest { bundle: &bundle, bundle_path: file.path(), words: &words, sigpipe_was_ignored, trace };
+    let request = StartRequest {
+        bundle: &bundle,
+        bundle_path: file.path(),
+        words: &words,
+        sigpipe_was_ignored,
+        trace,
+    };
     Ok(match start(&request)? {
         Ended::Exited(code) => code,
         // Dying by the same signal did not work; the shell's number for it is the next best.

@@ -12,9 +12,9 @@ use nix::fcntl::{Flock, FlockArg, OFlag, open, openat};
 use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
+use crate::ffi;
 use crate::remove::remove_tree;
 use crate::sweep::{LOCK_NAME, name_prefix, sweep};
-use crate::ffi;
 
 const PROBE_NAME: &str = "probe";
 const IMAGE_NAME: &str = "root";
@@ -32,7 +32,11 @@ impl PrivateDirectory {
     /// Makes a private directory in `base`. `announce` is told its path before it exists, so that somebody else
     /// can remove it whenever this process ends.
     pub(crate) fn make(base: &Path, announce: impl Fn(&Path)) -> Result<Self, Errno> {
-        let base_fd = open(base, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let base_fd = open(
+            base,
+            OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )?;
         sweep(base_fd.as_fd());
         let name = format!("{}{:016x}", name_prefix(), ffi::random_u64()?);
         let path = base.join(&name);
@@ -41,7 +45,12 @@ impl PrivateDirectory {
         // mkdir fails on whatever already stands there, also on a link.
         mkdirat(&base_fd, name.as_c_str(), Mode::S_IRWXU)?;
         match lock_and_try(&base_fd, &name) {
-            Ok(lock) => Ok(Self { base: base_fd, name, path, _lock: lock }),
+            Ok(lock) => Ok(Self {
+                base: base_fd,
+                name,
+                path,
+                _lock: lock,
+            }),
             Err(errno) => {
                 let _ = remove_tree(base_fd.as_fd(), &name);
                 Err(errno)
@@ -67,9 +76,15 @@ impl PrivateDirectory {
 
 /// Directories in which a private one may be made, best first, and made where that is usual.
 pub(crate) fn bases() -> Vec<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let absolute = |path: &PathBuf| path.is_absolute();
-    let cache = set("XDG_CACHE_HOME").filter(absolute).or_else(|| set("HOME").filter(absolute).map(|home| home.join(".cache")));
+    let cache = set("XDG_CACHE_HOME")
+        .filter(absolute)
+        .or_else(|| set("HOME").filter(absolute).map(|home| home.join(".cache")));
     let own_cache = cache.map(|cache| cache.join("benchrun"));
     if let Some(own_cache) = &own_cache {
         // Where home cannot be written to, the next candidate is tried.
@@ -87,10 +102,16 @@ pub(crate) fn bases() -> Vec<PathBuf> {
 }
 
 fn lock_and_try(base: &OwnedFd, name: &CString) -> Result<Flock<OwnedFd>, Errno> {
-    let directory_flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let directory_flags =
+        OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let file_flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
     let directory = openat(base, name.as_c_str(), directory_flags, Mode::empty())?;
-    let lock = openat(&directory, LOCK_NAME, file_flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    let lock = openat(
+        &directory,
+        LOCK_NAME,
+        file_flags,
+        Mode::S_IRUSR | Mode::S_IWUSR,
+    )?;
     let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
     // Somebody who swept up between mkdir and lock has unlinked it.
     if fstat(&*lock)?.st_nlink == 0 {
@@ -106,5 +127,8 @@ fn lock_and_try(base: &OwnedFd, name: &CString) -> Result<Flock<OwnedFd>, Errno>
 
 /// The parent directory and the name of a path as given to `announce`.
 pub(crate) fn split(path: &Path) -> Option<(&Path, CString)> {
-    Some((path.parent()?, CString::new(path.file_name()?.as_bytes()).ok()?))
+    Some((
+        path.parent()?,
+        CString::new(path.file_name()?.as_bytes()).ok()?,
+    ))
 }

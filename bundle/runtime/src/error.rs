@@ -83,15 +83,25 @@ impl Error {
     /// The exit code that says this: 126 found but not executable, 127 not found, 125 anything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Exec { errno: Errno::ENOENT, .. } => 127,
+            Error::Exec {
+                errno: Errno::ENOENT,
+                ..
+            } => 127,
             Error::Exec { .. } => 126,
             _ => 125,
         }
     }
 
-    pub(crate) fn unpack(operation: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(Errno) -> Self {
+    pub(crate) fn unpack(
+        operation: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(Errno) -> Self {
         let path = path.into();
-        move |errno| Error::Unpack { operation, path, errno }
+        move |errno| Error::Unpack {
+            operation,
+            path,
+            errno,
+        }
     }
 }
 
@@ -171,7 +181,9 @@ pub(crate) fn errno_of(error: &io::Error) -> Errno {
 
 fn space_remedy(errno: Errno) -> &'static str {
     match errno {
-        Errno::ENOSPC | Errno::EDQUOT | Errno::ENOMEM => " (make space, or set TMPDIR to a directory that has some)",
+        Errno::ENOSPC | Errno::EDQUOT | Errno::ENOMEM => {
+            " (make space, or set TMPDIR to a directory that has some)"
+        }
         Errno::EMFILE | Errno::ENFILE => " (raise the limit on open files: ulimit -n)",
         _ => "",
     }

@@ -28,13 +28,23 @@ unsafe impl Sync for MappedFile {}
 
 impl MappedFile {
     pub(crate) fn map(file: &File) -> Result<Self, Errno> {
-        let size_bytes = file.metadata().map_err(|error| crate::error::errno_of(&error))?.len();
-        let length = usize::try_from(size_bytes).ok().and_then(NonZeroUsize::new).ok_or(Errno::ENODATA)?;
+        let size_bytes = file
+            .metadata()
+            .map_err(|error| crate::error::errno_of(&error))?
+            .len();
+        let length = usize::try_from(size_bytes)
+            .ok()
+            .and_then(NonZeroUsize::new)
+            .ok_or(Errno::ENODATA)?;
         // All of it is going to be hashed, so its pages are mapped at once and not one fault at a time.
         let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_POPULATE;
         // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
-        let start = unsafe { nix::sys::mman::mmap(None, length, ProtFlags::PROT_READ, flags, file, 0)? };
-        Ok(Self { start, size_bytes: length.get() })
+        let start =
+            unsafe { nix::sys::mman::mmap(None, length, ProtFlags::PROT_READ, flags, file, 0)? };
+        Ok(Self {
+            start,
+            size_bytes: length.get(),
+        })
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {
@@ -88,7 +98,11 @@ pub(crate) fn exit_now(code: u8) -> ! {
 /// Sets what a signal does and returns whether it was ignored before. Only "ignore" and "default" are possible here, so
 /// no handler can run.
 pub(crate) fn set_disposition(signal: Signal, ignored: bool) -> bool {
-    let handler = if ignored { SigHandler::SigIgn } else { SigHandler::SigDfl };
+    let handler = if ignored {
+        SigHandler::SigIgn
+    } else {
+        SigHandler::SigDfl
+    };
     // SAFETY: neither disposition runs code.
     let before = unsafe { nix::sys::signal::signal(signal, handler) };
     matches!(before, Ok(SigHandler::SigIgn))
@@ -108,7 +122,10 @@ pub(crate) fn wait_for_signal(set: &SigSet) -> Result<TakenSignal, Errno> {
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     // SAFETY: both pointers are to live values of the right type.
     let number = Errno::result(unsafe { libc::sigwaitinfo(set.as_ref(), &raw mut info) })?;
-    Ok(TakenSignal { number, sent_by_process: info.si_code <= 0 })
+    Ok(TakenSignal {
+        number,
+        sent_by_process: info.si_code <= 0,
+    })
 }
 
 /// Sends a signal by number, so that real-time signals can be passed on too.
@@ -129,15 +146,28 @@ pub(crate) fn open_process(pid: Pid) -> Result<OwnedFd, Errno> {
 pub(crate) fn kill_process(process: &OwnedFd) {
     let no_info = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a live descriptor, a valid signal, and the null that means "as kill does".
-    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, no_info, 0) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            process.as_raw_fd(),
+            libc::SIGKILL,
+            no_info,
+            0,
+        )
+    };
 }
 
 /// Random bytes from the kernel.
 pub(crate) fn random_u64() -> Result<u64, Errno> {
     let mut bytes = [0u8; 8];
     // SAFETY: the buffer is writable and of the stated length.
-    let count = Errno::result(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) })?;
-    if count == 8 { Ok(u64::from_le_bytes(bytes)) } else { Err(Errno::EAGAIN) }
+    let count =
+        Errno::result(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) })?;
+    if count == 8 {
+        Ok(u64::from_le_bytes(bytes))
+    } else {
+        Err(Errno::EAGAIN)
+    }
 }
 
 /// The command line as the kernel gave it.

@@ -37,7 +37,8 @@ impl Janitor {
     /// Forks the janitor. The process must have one thread.
     pub(crate) fn fork() -> Result<Self, Error> {
         let failed = |operation| move |errno| Error::Process { operation, errno };
-        let (reader, pipe) = std::io::pipe().map_err(|error| failed("make a pipe")(errno_of(&error)))?;
+        let (reader, pipe) =
+            std::io::pipe().map_err(|error| failed("make a pipe")(errno_of(&error)))?;
         match ffi::fork().map_err(failed("fork the cleaning process"))? {
             ForkResult::Child => {
                 drop(pipe);
@@ -93,9 +94,12 @@ fn tend(mut reader: PipeReader) {
         match kind {
             DIRECTORY => duties.directory = Some(std::ffi::OsString::from_vec(body).into()),
             // Its number cannot be another process's yet: only the supervisor can reap it, and that still lives or has just ended.
-            PAYLOAD => duties.payload = body.try_into().ok().and_then(|pid| {
-                ffi::open_process(Pid::from_raw(i32::from_le_bytes(pid))).ok()
-            }),
+            PAYLOAD => {
+                duties.payload = body
+                    .try_into()
+                    .ok()
+                    .and_then(|pid| ffi::open_process(Pid::from_raw(i32::from_le_bytes(pid))).ok());
+            }
             _ => duties.cleaned = true,
         }
     }
@@ -130,7 +134,9 @@ fn clean_up(duties: &Duties) {
         let mut ended = [PollFd::new(payload.as_fd(), PollFlags::POLLIN)];
         let _ = nix::poll::poll(&mut ended, PollTimeout::from(PAYLOAD_END_TIMEOUT_MS));
     }
-    let Some((base, name)) = duties.directory.as_deref().and_then(directory::split) else { return };
+    let Some((base, name)) = duties.directory.as_deref().and_then(directory::split) else {
+        return;
+    };
     if let Ok(base) = File::open(base) {
         let _ = remove_tree(base.as_fd(), &name);
     }

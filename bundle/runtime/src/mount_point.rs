@@ -10,7 +10,14 @@ use std::path::{Path, PathBuf};
 ///
 /// The first is a mount point that procfs itself provides and that nothing can ever be written to, so covering it
 /// cannot take a result away that the user wanted to keep. The others are for hosts without it.
-const CANDIDATES: [&str; 6] = ["/proc/fs/nfsd", "/sys/fs/fuse/connections", "/mnt", "/media", "/srv", "/opt"];
+const CANDIDATES: [&str; 6] = [
+    "/proc/fs/nfsd",
+    "/sys/fs/fuse/connections",
+    "/mnt",
+    "/media",
+    "/srv",
+    "/opt",
+];
 
 /// What must stay visible.
 #[derive(Debug, Clone, Default)]
@@ -28,12 +35,19 @@ impl KeepVisible {
         let directories = [Some(PathBuf::from(".")), home].into_iter().flatten();
         let directories = directories.filter_map(|path| identity(&path)).collect();
         let variables = std::env::vars_os().map(|(_, value)| value);
-        Self { directories, words: arguments.iter().cloned().chain(variables).collect() }
+        Self {
+            directories,
+            words: arguments.iter().cloned().chain(variables).collect(),
+        }
     }
 
     fn is_hidden_by(&self, mount_point: &Path) -> bool {
         let place = mount_point.as_os_str().as_bytes();
-        let names_it = |word: &OsString| word.as_bytes().windows(place.len()).any(|window| window == place);
+        let names_it = |word: &OsString| {
+            word.as_bytes()
+                .windows(place.len())
+                .any(|window| window == place)
+        };
         identity(mount_point).is_none_or(|identity| self.directories.contains(&identity))
             || self.words.iter().any(names_it)
     }
@@ -41,7 +55,10 @@ impl KeepVisible {
 
 /// The candidates that are empty directories and hide nothing, best first.
 pub(crate) fn suitable(keep: &KeepVisible) -> impl Iterator<Item = &'static Path> {
-    CANDIDATES.iter().map(Path::new).filter(|path| is_empty_directory(path) && !keep.is_hidden_by(path))
+    CANDIDATES
+        .iter()
+        .map(Path::new)
+        .filter(|path| is_empty_directory(path) && !keep.is_hidden_by(path))
 }
 
 /// An empty directory can contain neither the working directory nor the bundle: only be one of them.
@@ -51,7 +68,9 @@ fn is_empty_directory(path: &Path) -> bool {
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {
-    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    fs::metadata(path)
+        .ok()
+        .map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 #[cfg(test)]
@@ -60,7 +79,10 @@ mod tests {
 
     #[test]
     fn a_directory_that_an_argument_names_stays_visible() {
-        let keep = KeepVisible { directories: vec![], words: vec!["--out=/proc/fs/nfsd/x".into()] };
+        let keep = KeepVisible {
+            directories: vec![],
+            words: vec!["--out=/proc/fs/nfsd/x".into()],
+        };
         assert!(keep.is_hidden_by(Path::new("/proc/fs/nfsd")));
         assert!(!keep.is_hidden_by(Path::new("/proc/fs")));
     }
@@ -68,7 +90,10 @@ mod tests {
     #[test]
     fn a_directory_in_use_stays_visible() {
         let scratch = tempfile::tempdir().unwrap();
-        let keep = KeepVisible { directories: identity(scratch.path()).into_iter().collect(), words: vec![] };
+        let keep = KeepVisible {
+            directories: identity(scratch.path()).into_iter().collect(),
+            words: vec![],
+        };
         assert!(keep.is_hidden_by(scratch.path()));
         assert!(is_empty_directory(scratch.path()));
         fs::write(scratch.path().join("file"), "").unwrap();

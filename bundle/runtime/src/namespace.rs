@@ -11,7 +11,7 @@
 //! A mount namespace by itself takes no rights away, so it is tried right here.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{PipeReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -28,7 +28,27 @@ pub(crate) enum Attempt {
     /// The place is there: this process was privileged.
     Entered(PathBuf),
     /// A child is finding out.
-    Probing { child: Pid, answer: std::io::PipeReader, keep: KeepVisible },
+    Probing {
+        child: Child,
+        answer: PipeReader,
+        keep: KeepVisible,
+    },
+}
+
+/// The private place, with the tmpfs mounted.
+pub(crate) struct PrivatePlace {
+    pub(crate) mount_point: PathBuf,
+    /// The child that went ahead. Tearing its namespaces down takes it longer than all the rest, so it is waited for last.
+    pub(crate) child: Option<Child>,
+}
+
+/// A child that has nothing more to say. Waited for when dropped: the payload must not inherit a child that it did not make.
+pub(crate) struct Child(Pid);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = waitpid(self.0, None);
+    }
 }
 
 impl Attempt {
@@ -39,7 +59,8 @@ impl Attempt {
             Err(Errno::EPERM) => {}
             Err(errno) => return Err(refused(Step::UnshareMount)(errno)),
         }
-        let (answer, mut reply) = std::io::pipe().map_err(|error| refused(Step::Probe)(crate::error::errno_of(&error)))?;
+        let (answer, mut reply) = std::io::pipe()
+            .map_err(|error| refused(Step::Probe)(crate::error::errno_of(&error)))?;
         match ffi::fork().map_err(refused(Step::Probe))? {
             ForkResult::Child => {
                 let answer = match set_up(&keep) {
@@ -50,39 +71,57 @@ impl Attempt {
                 let _ = reply.write_all(&answer);
                 ffi::exit_now(0)
             }
-            ForkResult::Parent { child } => Ok(Attempt::Probing { child, answer, keep }),
+            ForkResult::Parent { child } => Ok(Attempt::Probing {
+                child: Child(child),
+                answer,
+                keep,
+            }),
         }
     }
 
-    /// Waits for the child's answer and, if all went well there, does the same here. Returns the tmpfs's mount point.
-    pub(crate) fn enter(self) -> Result<PathBuf, Error> {
+    /// Waits for the child's answer and, if all went well there, does the same here.
+    pub(crate) fn enter(self) -> Result<PrivatePlace, Error> {
         let (child, mut answer, keep) = match self {
-            Attempt::Entered(mount_point) => return Ok(mount_point),
-            Attempt::Probing { child, answer, keep } => (child, answer, keep),
+            Attempt::Entered(mount_point) => {
+                return Ok(PrivatePlace {
+                    mount_point,
+                    child: None,
+                });
+            }
+            Attempt::Probing {
+                child,
+                answer,
+                keep,
+            } => (child, answer, keep),
         };
         let mut bytes = [0; 5];
-        let read = answer.read_exact(&mut bytes);
-        // The payload must not inherit a child that it did not make.
-        let _ = waitpid(child, None);
-        match read {
-            Err(_) => return Err(refused(Step::Probe)(Errno::ECHILD)),
-            Ok(()) if bytes[0] != 0 => return Err(decode(bytes)),
-            Ok(()) => {}
+        match answer.read_exact(&mut bytes) {
+            Err(_) => Err(refused(Step::Probe)(Errno::ECHILD)),
+            Ok(()) if bytes[0] != 0 => Err(decode(bytes)),
+            Ok(()) => Ok(PrivatePlace {
+                mount_point: set_up(&keep)?,
+                child: Some(child),
+            }),
         }
-        set_up(&keep)
     }
 }
 
 /// Takes the right to write to the tmpfs away. Every file in it must be closed.
 pub(crate) fn make_read_only(mount_point: &Path) -> Result<(), Error> {
     // The payload could otherwise change its own program, and fill memory with what looks like a disk.
-    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(None::<&str>, mount_point, None::<&str>, flags, None::<&str>).map_err(refused(Step::MakeReadOnly))
+    let flags = MsFlags::MS_REMOUNT
+        | MsFlags::MS_BIND
+        | MsFlags::MS_RDONLY
+        | MsFlags::MS_NOSUID
+        | MsFlags::MS_NODEV;
+    mount(None::<&str>, mount_point, None::<&str>, flags, None::<&str>)
+        .map_err(refused(Step::MakeReadOnly))
 }
 
 fn set_up(keep: &KeepVisible) -> Result<PathBuf, Error> {
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS).map_err(refused(Step::UnshareUser))?;
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)
+        .map_err(refused(Step::UnshareUser))?;
     // Without CAP_SETGID outside, the kernel accepts a gid map only from those who have given up setgroups.
     match fs::write("/proc/self/setgroups", "deny") {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -97,7 +136,8 @@ fn set_up(keep: &KeepVisible) -> Result<PathBuf, Error> {
 }
 
 fn write_map(path: &str, id: u32) -> Result<(), Error> {
-    fs::write(path, format!("{id} {id} 1")).map_err(|error| refused(Step::MapIds)(crate::error::errno_of(&error)))
+    fs::write(path, format!("{id} {id} 1"))
+        .map_err(|error| refused(Step::MapIds)(crate::error::errno_of(&error)))
 }
 
 fn mount_private_tmpfs(keep: &KeepVisible) -> Result<PathBuf, Error> {
@@ -106,7 +146,10 @@ fn mount_private_tmpfs(keep: &KeepVisible) -> Result<PathBuf, Error> {
     for mount_point in mount_point::suitable(keep) {
         // In a chroot "/" is no mount point and its mount cannot be named; but a mount within can.
         let private = whole_tree.or_else(|_| stop_propagation_around(mount_point));
-        match private.map_err(refused(Step::StopPropagation)).and_then(|()| mount_tmpfs(mount_point)) {
+        match private
+            .map_err(refused(Step::StopPropagation))
+            .and_then(|()| mount_tmpfs(mount_point))
+        {
             Ok(()) => return Ok(mount_point.to_owned()),
             Err(error) => last = error,
         }
@@ -116,7 +159,13 @@ fn mount_private_tmpfs(keep: &KeepVisible) -> Result<PathBuf, Error> {
 
 /// From here on, what is mounted below `mount_point` stays in this namespace, while the host's later mounts still arrive.
 fn stop_propagation(mount_point: &Path) -> Result<(), Errno> {
-    mount(None::<&str>, mount_point, None::<&str>, MsFlags::MS_SLAVE | MsFlags::MS_REC, None::<&str>)
+    mount(
+        None::<&str>,
+        mount_point,
+        None::<&str>,
+        MsFlags::MS_SLAVE | MsFlags::MS_REC,
+        None::<&str>,
+    )
 }
 
 /// The same for the mount that `path` lies in: the nearest directory above it that is a mount point.
@@ -131,7 +180,13 @@ fn mount_tmpfs(mount_point: &Path) -> Result<(), Error> {
     let options = ["mode=0755,huge=within_size", "mode=0755"];
     let mut last = Errno::EINVAL;
     for options in options {
-        match mount(Some("bundle"), mount_point, Some("tmpfs"), flags, Some(options)) {
+        match mount(
+            Some("bundle"),
+            mount_point,
+            Some("tmpfs"),
+            flags,
+            Some(options),
+        ) {
             Ok(()) => return Ok(()),
             Err(errno) => last = errno,
         }
@@ -150,5 +205,8 @@ fn encode(step: Step, errno: Errno) -> [u8; 5] {
 
 fn decode(bytes: [u8; 5]) -> Error {
     let errno = Errno::from_raw(i32::from_le_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]));
-    Error::Namespace { step: Step::from_byte(bytes[0]).unwrap_or(Step::Probe), errno }
+    Error::Namespace {
+        step: Step::from_byte(bytes[0]).unwrap_or(Step::Probe),
+        errno,
+    }
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use bundle_format::{Bundle, Manifest};
 
-use crate::start::Rung;
 use crate::Error;
+use crate::start::Rung;
 
 /// Forces a rung; for testers. Never handed on: a bundle that the payload starts makes its own choice.
 pub(crate) const FORCE_RUNG: &str = "BENCHRUN_FORCE_RUNG";
@@ -31,11 +31,19 @@ impl Payload<'_> {
         let (program, words) = command_line(self.bundle.manifest(), root, self.words);
         let program_path = program.clone();
         let program = c_string(program.as_os_str())?;
-        let words = words.iter().map(|word| c_string(word)).collect::<Result<Vec<_>, _>>()?;
+        let words = words
+            .iter()
+            .map(|word| c_string(word))
+            .collect::<Result<Vec<_>, _>>()?;
         let variables = self.environment(rung, root);
-        let variables = variables.iter().map(|variable| c_string(variable)).collect::<Result<Vec<_>, _>>()?;
-        nix::unistd::execve(&program, &words, &variables)
-            .map_err(|errno| Error::Exec { path: program_path, errno })
+        let variables = variables
+            .iter()
+            .map(|variable| c_string(variable))
+            .collect::<Result<Vec<_>, _>>()?;
+        nix::unistd::execve(&program, &words, &variables).map_err(|errno| Error::Exec {
+            path: program_path,
+            errno,
+        })
     }
 
     fn environment(&self, rung: Rung, root: &Path) -> Vec<OsString> {
@@ -47,8 +55,11 @@ impl Payload<'_> {
             ("BENCHRUN_RUNG", rung.as_ref()),
             ("BENCHRUN_ROOT", root.as_os_str()),
         ];
-        let is_ours = |name: &OsStr| name == FORCE_RUNG || own.iter().any(|(own_name, _)| name == *own_name);
-        let mut variables: Vec<_> = std::env::vars_os().filter(|(name, _)| !is_ours(name)).collect();
+        let is_ours =
+            |name: &OsStr| name == FORCE_RUNG || own.iter().any(|(own_name, _)| name == *own_name);
+        let mut variables: Vec<_> = std::env::vars_os()
+            .filter(|(name, _)| !is_ours(name))
+            .collect();
         for (name, value) in &self.bundle.manifest().environment {
             if !variables.iter().any(|(set, _)| set == name.as_str()) {
                 variables.push((name.into(), value.into()));
@@ -68,10 +79,16 @@ impl Payload<'_> {
 /// options, not as `LD_LIBRARY_PATH`, which the payload's children would inherit and the host's programs would break on.
 fn command_line(manifest: &Manifest, root: &Path, words: &[OsString]) -> (PathBuf, Vec<OsString>) {
     let executable = root.join(&manifest.payload.executable);
-    let own_name = words.first().cloned().unwrap_or_else(|| executable.clone().into());
+    let own_name = words
+        .first()
+        .cloned()
+        .unwrap_or_else(|| executable.clone().into());
     let arguments = words.iter().skip(1).cloned();
     let Some(loader) = &manifest.payload.loader else {
-        return (executable, std::iter::once(own_name).chain(arguments).collect());
+        return (
+            executable,
+            std::iter::once(own_name).chain(arguments).collect(),
+        );
     };
     let program = root.join(&loader.path);
     let mut line: Vec<OsString> = vec![program.clone().into()];
@@ -83,7 +100,11 @@ fn command_line(manifest: &Manifest, root: &Path, words: &[OsString]) -> (PathBu
         line.extend(["--argv0".into(), own_name]);
     }
     if !loader.library_dirs.is_empty() {
-        let directories: Vec<_> = loader.library_dirs.iter().map(|dir| root.join(dir).into_os_string()).collect();
+        let directories: Vec<_> = loader
+            .library_dirs
+            .iter()
+            .map(|dir| root.join(dir).into_os_string())
+            .collect();
         line.extend(["--library-path".into(), directories.join(OsStr::new(":"))]);
     }
     line.push(executable.into());
@@ -92,5 +113,6 @@ fn command_line(manifest: &Manifest, root: &Path, words: &[OsString]) -> (PathBu
 }
 
 fn c_string(word: &OsStr) -> Result<CString, Error> {
-    CString::new(word.as_bytes()).map_err(|_| Error::Nul(word.to_string_lossy().escape_debug().to_string()))
+    CString::new(word.as_bytes())
+        .map_err(|_| Error::Nul(word.to_string_lossy().escape_debug().to_string()))
 }

@@ -8,7 +8,7 @@ use bundle_squashfs::Image;
 use nix::sys::signal::Signal;
 
 use crate::mount_point::KeepVisible;
-use crate::namespace::{self, Attempt};
+use crate::namespace::{self, Attempt, PrivatePlace};
 use crate::payload::{FORCE_RUNG, Payload};
 use crate::{Error, Trace, ffi, supervisor, unpack};
 
@@ -31,7 +31,9 @@ impl Rung {
     }
 
     fn from_word(word: &OsStr) -> Option<Self> {
-        [Rung::PrivateTmpfs, Rung::Directory].into_iter().find(|rung| word == rung.number().to_string().as_str())
+        [Rung::PrivateTmpfs, Rung::Directory]
+            .into_iter()
+            .find(|rung| word == rung.number().to_string().as_str())
     }
 }
 
@@ -81,9 +83,9 @@ pub fn start(request: &StartRequest<'_>) -> Result<Ended, Error> {
 
     let private = match entered {
         None => None,
-        Some(Ok(mount_point)) => {
+        Some(Ok(place)) => {
             request.trace.done("in a private namespace");
-            Some(become_payload(request, &image, &mount_point))
+            Some(become_payload(request, &image, place))
         }
         Some(Err(error)) => Some(error),
     };
@@ -102,8 +104,14 @@ fn verify<'a>(request: &StartRequest<'a>) -> Result<Image<'a>, Error> {
     Ok(Image::open(request.bundle.image())?)
 }
 
-fn start_supervised(request: &StartRequest<'_>, image: &Image<'_>, private: Option<Error>) -> Result<Ended, Error> {
-    let reason = private.as_ref().map_or_else(|| format!("{FORCE_RUNG}=4"), ToString::to_string);
+fn start_supervised(
+    request: &StartRequest<'_>,
+    image: &Image<'_>,
+    private: Option<Error>,
+) -> Result<Ended, Error> {
+    let reason = private
+        .as_ref()
+        .map_or_else(|| format!("{FORCE_RUNG}=4"), ToString::to_string);
     supervisor::run(request, image, &reason).map_err(|error| match (private, error) {
         (_, error @ Error::Exec { .. }) | (None, error) => error,
         (Some(private), error) => Error::NoRung(vec![
@@ -114,17 +122,19 @@ fn start_supervised(request: &StartRequest<'_>, image: &Image<'_>, private: Opti
 }
 
 /// Rung 2's second half: unpacks and executes. Returns only why that failed.
-fn become_payload(request: &StartRequest<'_>, image: &Image<'_>, mount_point: &Path) -> Error {
-    let unpacked = unpack::unpack_at(image, mount_point).and_then(|()| {
+fn become_payload(request: &StartRequest<'_>, image: &Image<'_>, place: PrivatePlace) -> Error {
+    let PrivatePlace { mount_point, child } = place;
+    let unpacked = unpack::unpack_at(image, &mount_point).and_then(|()| {
         request.trace.done("unpacked");
-        namespace::make_read_only(mount_point)
+        namespace::make_read_only(&mount_point)
     });
     if let Err(error) = unpacked {
         return error;
     }
+    drop(child);
     restore_sigpipe(request);
     request.trace.done("about to execute the payload");
-    let Err(error) = payload(request).exec(Rung::PrivateTmpfs, mount_point);
+    let Err(error) = payload(request).exec(Rung::PrivateTmpfs, &mount_point);
     ffi::set_disposition(Signal::SIGPIPE, true);
     error
 }
@@ -135,5 +145,9 @@ pub(crate) fn restore_sigpipe(request: &StartRequest<'_>) {
 }
 
 pub(crate) fn payload<'a>(request: &StartRequest<'a>) -> Payload<'a> {
-    Payload { bundle: request.bundle, bundle_path: request.bundle_path, words: request.words }
+    Payload {
+        bundle: request.bundle,
+        bundle_path: request.bundle_path,
+        words: request.words,
+    }
 }

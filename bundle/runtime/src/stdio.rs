@@ -15,7 +15,9 @@ use crate::ffi;
 pub fn open_missing_standard_fds() {
     loop {
         // open gives the lowest free number, so this fills the gaps from 0 upwards.
-        let Ok(fd) = nix::fcntl::open("/dev/null", OFlag::O_RDWR, Mode::empty()) else { return };
+        let Ok(fd) = nix::fcntl::open("/dev/null", OFlag::O_RDWR, Mode::empty()) else {
+            return;
+        };
         if fd.as_raw_fd() > 2 {
             return;
         }

@@ -20,7 +20,11 @@ use crate::start::{Ended, Rung, StartRequest, payload, restore_sigpipe};
 use crate::{Error, ffi, stdio, unpack};
 
 /// Runs the payload from a private directory and returns how it ended. `reason` says why not from a namespace.
-pub(crate) fn run(request: &StartRequest<'_>, image: &Image<'_>, reason: &str) -> Result<Ended, Error> {
+pub(crate) fn run(
+    request: &StartRequest<'_>,
+    image: &Image<'_>,
+    reason: &str,
+) -> Result<Ended, Error> {
     // From here on nothing but SIGKILL ends this process before it has cleaned up; what arrives waits in the queue.
     let signals = block_signals();
     let janitor = Janitor::fork()?;
@@ -28,7 +32,9 @@ pub(crate) fn run(request: &StartRequest<'_>, image: &Image<'_>, reason: &str) -
     let (janitor, child) = fork_payload(request, janitor, &signals)?;
     let payload = child.pid;
     janitor.payload_is(payload);
-    request.trace.done("made the janitor and the payload's process");
+    request
+        .trace
+        .done("made the janitor and the payload's process");
     let outcome = unpack_somewhere(image, &janitor).and_then(|directory| {
         stdio::say(&format!(
             "running without a private namespace ({reason}); the unpacked copy is in {} and is removed at the end",
@@ -79,11 +85,17 @@ fn block_signals() -> Signals {
         Signal::SIGSYS,
         Signal::SIGPIPE,
     ];
-    own.into_iter().for_each(|signal| forwarded.remove(signal));
+    for signal in own {
+        forwarded.remove(signal);
+    }
     let mut before = SigSet::empty();
     let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&forwarded), Some(&mut before));
     let sigchld_was_ignored = ffi::set_disposition(Signal::SIGCHLD, false);
-    Signals { before, sigchld_was_ignored, forwarded }
+    Signals {
+        before,
+        sigchld_was_ignored,
+        forwarded,
+    }
 }
 
 /// The process that becomes the payload when it is told where the image is.
@@ -94,11 +106,16 @@ struct Child {
 
 impl Child {
     fn go(self, image_path: &Path) -> Result<(), Error> {
-        (&self.place).write_all(image_path.as_os_str().as_bytes()).or_else(|error| match errno_of(&error) {
-            // It has been killed already; following it will tell.
-            Errno::EPIPE => Ok(()),
-            errno => Err(Error::Process { operation: "tell the payload's process to go", errno }),
-        })
+        (&self.place)
+            .write_all(image_path.as_os_str().as_bytes())
+            .or_else(|error| match errno_of(&error) {
+                // It has been killed already; following it will tell.
+                Errno::EPIPE => Ok(()),
+                errno => Err(Error::Process {
+                    operation: "tell the payload's process to go",
+                    errno,
+                }),
+            })
     }
 }
 
@@ -108,7 +125,10 @@ fn fork_payload(
     janitor: Janitor,
     signals: &Signals,
 ) -> Result<(Janitor, Child), Error> {
-    let failed = |errno| Error::Process { operation: "fork the payload's process", errno };
+    let failed = |errno| Error::Process {
+        operation: "fork the payload's process",
+        errno,
+    };
     let (told, place) = std::io::pipe().map_err(|error| failed(errno_of(&error)))?;
     let supervisor = getpid();
     match ffi::fork() {
@@ -127,7 +147,12 @@ fn fork_payload(
 }
 
 /// In the payload's process: waits for the image's place and becomes the payload. Returns the exit code if it cannot.
-fn become_payload(request: &StartRequest<'_>, mut told: PipeReader, supervisor: Pid, signals: &Signals) -> u8 {
+fn become_payload(
+    request: &StartRequest<'_>,
+    mut told: PipeReader,
+    supervisor: Pid,
+    signals: &Signals,
+) -> u8 {
     // A payload whose supervisor is gone would run on in a directory that is being removed.
     let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
     // The supervisor may have ended before that took effect.
@@ -165,7 +190,9 @@ fn unpack_somewhere(image: &Image<'_>, janitor: &Janitor) -> Result<PrivateDirec
                 let _ = directory.remove();
                 match error {
                     // Another file system may have the room that this one lacks.
-                    Error::Unpack { errno, .. } => refusals.push(format!("{}: {}", base.display(), errno.desc())),
+                    Error::Unpack { errno, .. } => {
+                        refusals.push(format!("{}: {}", base.display(), errno.desc()));
+                    }
                     other => return Err(other),
                 }
             }

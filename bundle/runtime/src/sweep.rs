@@ -25,7 +25,9 @@ pub(crate) fn name_prefix() -> String {
 /// Removes the dead private directories of this user in `base`. What cannot be removed is left.
 pub(crate) fn sweep(base: BorrowedFd<'_>) {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let Ok(mut directory) = Dir::openat(base, ".", flags, Mode::empty()) else { return };
+    let Ok(mut directory) = Dir::openat(base, ".", flags, Mode::empty()) else {
+        return;
+    };
     let prefix = name_prefix();
     let names: Vec<CString> = directory
         .iter()
@@ -47,7 +49,8 @@ fn remove_if_dead(base: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     match openat(directory.as_fd(), LOCK_NAME, flags, Mode::empty()) {
         Ok(lock) => {
-            let _lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
+            let _lock =
+                Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
             remove_tree(base, name)
         }
         // Not locked yet, or almost removed: goes only if it is empty, and its maker will notice.

@@ -13,14 +13,19 @@ impl Trace {
     /// Starts the clock. Silent unless `BENCHRUN_TRACE` is `1`.
     pub fn from_environment() -> Self {
         let asked = std::env::var_os("BENCHRUN_TRACE").is_some_and(|value| value == "1");
-        Self { start: asked.then(Instant::now) }
+        Self {
+            start: asked.then(Instant::now),
+        }
     }
 
     /// Prints that `step` has just been done.
     pub fn done(&self, step: &str) {
         if let Some(start) = self.start {
             let elapsed_us = start.elapsed().as_micros();
-            let _ = writeln!(std::io::stderr(), "bundle: trace: {elapsed_us:>6} us  {step}");
+            let _ = writeln!(
+                std::io::stderr(),
+                "bundle: trace: {elapsed_us:>6} us  {step}"
+            );
         }
     }
 }

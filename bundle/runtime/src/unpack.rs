@@ -7,7 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bundle_squashfs::{Block, BlockReader, Error as ImageError, FileInode, Image, InodeKind, WalkEntry};
+use bundle_squashfs::{
+    Block, BlockReader, Error as ImageError, FileInode, Image, InodeKind, WalkEntry,
+};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
@@ -33,7 +35,11 @@ pub fn unpack(image: &Image<'_>, directory: BorrowedFd<'_>) -> Result<(), Error>
 ///
 /// # Errors
 /// As [`unpack`].
-pub fn unpack_with_threads(image: &Image<'_>, directory: BorrowedFd<'_>, thread_count: usize) -> Result<(), Error> {
+pub fn unpack_with_threads(
+    image: &Image<'_>,
+    directory: BorrowedFd<'_>,
+    thread_count: usize,
+) -> Result<(), Error> {
     let entries = image.walk()?;
     make_directories(&entries, directory)?;
     let mut files = Vec::new();
@@ -54,10 +60,16 @@ fn make_directories(entries: &[WalkEntry], directory: BorrowedFd<'_>) -> Result<
         let mode = Mode::from_bits_truncate(u32::from(entry.inode.mode) & 0o777);
         match &entry.inode.kind {
             // Its owner must be able to fill it now and to remove it later.
-            InodeKind::Directory(_) => nix::sys::stat::mkdirat(directory, &entry.path, mode | Mode::S_IRWXU)
-                .map_err(Error::unpack("make directory", &entry.path))?,
+            InodeKind::Directory(_) => {
+                nix::sys::stat::mkdirat(directory, &entry.path, mode | Mode::S_IRWXU)
+                    .map_err(Error::unpack("make directory", &entry.path))?;
+            }
             InodeKind::File(_) | InodeKind::Symlink(_) => {}
-            _ => return Err(ImageError::Unsupported("device nodes, pipes or sockets".into()).into()),
+            _ => {
+                return Err(
+                    ImageError::Unsupported("device nodes, pipes or sockets".into()).into(),
+                );
+            }
         }
     }
     Ok(())
@@ -81,8 +93,15 @@ struct Target<'a> {
 
 /// One block to decompress, and where its bytes go.
 enum Job {
-    Data { target: usize, offset: u64, block: Block },
-    Fragment { block: Block, tails: Vec<Tail> },
+    Data {
+        target: usize,
+        offset: u64,
+        block: Block,
+    },
+    Fragment {
+        block: Block,
+        tails: Vec<Tail>,
+    },
 }
 
 /// The end of a file, which lies in a fragment block with those of other files.
@@ -121,23 +140,35 @@ fn write_files(
     std::thread::scope(|scope| {
         let helper_count = thread_count.min(jobs.len()).saturating_sub(1);
         // A thread that cannot be made is one helper less, not a failure.
-        let helpers: Vec<_> =
-            (0..helper_count).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+        let helpers: Vec<_> = (0..helper_count)
+            .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
+            .collect();
         let own = work();
-        helpers.into_iter().try_for_each(|helper| helper.join().unwrap_or(Ok(())))?;
+        helpers
+            .into_iter()
+            .try_for_each(|helper| helper.join().unwrap_or(Ok(())))?;
         own
     })
 }
 
-fn create<'a>(entry: &'a WalkEntry, inode: &FileInode, directory: BorrowedFd<'_>) -> Result<Target<'a>, Error> {
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+fn create<'a>(
+    entry: &'a WalkEntry,
+    inode: &FileInode,
+    directory: BorrowedFd<'_>,
+) -> Result<Target<'a>, Error> {
+    let flags =
+        OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     // No set-user-id or set-group-id: the files belong to whoever unpacks them.
     let mode = Mode::from_bits_truncate(u32::from(entry.inode.mode) & 0o777);
     let file = nix::fcntl::openat(directory, &entry.path, flags, mode)
         .map_err(Error::unpack("create", &entry.path))?;
-    let size_bytes = i64::try_from(inode.size_bytes).map_err(|_| ImageError::LimitExceeded("files"))?;
+    let size_bytes =
+        i64::try_from(inode.size_bytes).map_err(|_| ImageError::LimitExceeded("files"))?;
     nix::unistd::ftruncate(&file, size_bytes).map_err(Error::unpack("size", &entry.path))?;
-    Ok(Target { path: &entry.path, file: file.into() })
+    Ok(Target {
+        path: &entry.path,
+        file: file.into(),
+    })
 }
 
 /// Lists what is to be decompressed: each data block once, each fragment block once for all the tails in it.
@@ -149,7 +180,11 @@ fn plan(image: &Image<'_>, files: &[(&WalkEntry, &FileInode)]) -> Result<Vec<Job
         for block in &inode.blocks {
             // A hole is there already: the file has been sized.
             if !block.is_hole() {
-                jobs.push(Job::Data { target, offset, block: *block });
+                jobs.push(Job::Data {
+                    target,
+                    offset,
+                    block: *block,
+                });
             }
             offset += u64::from(block.size_bytes);
         }
@@ -163,7 +198,10 @@ fn plan(image: &Image<'_>, files: &[(&WalkEntry, &FileInode)]) -> Result<Vec<Job
         }
     }
     for (index, tails) in fragments {
-        jobs.push(Job::Fragment { block: image.fragment(index)?, tails });
+        jobs.push(Job::Fragment {
+            block: image.fragment(index)?,
+            tails,
+        });
     }
     Ok(jobs)
 }
@@ -176,7 +214,11 @@ fn run(
     buffer: &mut [u8],
 ) -> Result<(), Error> {
     match job {
-        Job::Data { target, offset, block } => {
+        Job::Data {
+            target,
+            offset,
+            block,
+        } => {
             let bytes = &mut buffer[..block.size_bytes as usize];
             reader.read(image, *block, bytes)?;
             write(&targets[*target], bytes, *offset)
