@@ -245,6 +245,8 @@ pub struct Sample {
     /// Wall-clock time of the timed region.
     pub run_time_s: f64,
     /// CPU time of all threads of the process in the timed region (and the instant around it).
+    #[serde(with = "nan_as_null")]
+    #[schemars(with = "Option<f64>")]
     pub cpu_time_s: f64,
     /// 10^9 floating-point operations a second.
     #[serde(with = "nan_as_null")]
@@ -268,16 +270,24 @@ pub struct Verification {
     #[schemars(with = "Option<f64>")]
     pub scaled_residual: f64,
     /// The residual passes below this.
+    #[serde(with = "nan_as_null")]
+    #[schemars(with = "Option<f64>")]
     pub scaled_residual_bound: f64,
     /// How far the norm is from one computed again from C with compensated sums, relative.
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub norm_error: f64,
     /// The norm's error passes below this.
+    #[serde(with = "nan_as_null")]
+    #[schemars(with = "Option<f64>")]
     pub norm_error_bound: f64,
     /// The expectation of the norm over all random matrices.
+    #[serde(with = "nan_as_null")]
+    #[schemars(with = "Option<f64>")]
     pub norm_expected: f64,
     /// The norm passes within this distance of its expectation.
+    #[serde(with = "nan_as_null")]
+    #[schemars(with = "Option<f64>")]
     pub norm_tolerance: f64,
 }
 
@@ -287,15 +297,27 @@ pub struct Summary {
     /// How many samples were verified.
     pub valid_samples: usize,
     /// The median.
+    #[serde(with = "nan_as_null")]
+    #[schemars(with = "Option<f64>")]
     pub gflops_median: f64,
     /// The largest.
+    #[serde(with = "nan_as_null")]
+    #[schemars(with = "Option<f64>")]
     pub gflops_best: f64,
     /// The smallest.
+    #[serde(with = "nan_as_null")]
+    #[schemars(with = "Option<f64>")]
     pub gflops_worst: f64,
     /// The median absolute deviation from the median.
+    #[serde(with = "nan_as_null")]
+    #[schemars(with = "Option<f64>")]
     pub gflops_mad: f64,
     /// The largest less the smallest, as a share of the median.
+    #[serde(with = "nan_as_null")]
+    #[schemars(with = "Option<f64>")]
     pub spread_percent: f64,
     /// The median run time.
+    #[serde(with = "nan_as_null")]
+    #[schemars(with = "Option<f64>")]
     pub run_time_s_median: f64,
 }

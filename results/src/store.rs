@@ -6,6 +6,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use serde_json::error::Category;
+
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::linkat;
 
@@ -23,7 +25,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A file could not be written whole; what was there before is as it was.
-    #[error("cannot write {}: {} (nothing was left behind; make room or name another directory with --output DIR)", .path.display(), reason(.source))]
+    #[error("cannot write {}: {} (make room or name another directory with --output DIR)", .path.display(), reason(.source))]
     Write {
         /// The file.
         path: PathBuf,
@@ -184,8 +186,14 @@ fn parse_record(text: &[u8]) -> Result<Record, String> {
     struct Version {
         schema_version: u32,
     }
-    let Version { schema_version } = serde_json::from_slice(text)
-        .map_err(|error| format!("it has no schema_version ({error})"))?;
+    let Version { schema_version } =
+        serde_json::from_slice(text).map_err(|error| match error.classify() {
+            Category::Eof | Category::Syntax => format!("it is not whole JSON ({error})"),
+            _ => format!("it has no schema_version ({error})"),
+        })?;
+    if schema_version == 0 {
+        return Err("there is no schema version 0 (it was made by something else)".to_owned());
+    }
     if schema_version > SCHEMA_VERSION {
         return Err(format!(
             "its schema version is {schema_version} and this bench knows up to {SCHEMA_VERSION} (use a newer bench)"
