@@ -35,7 +35,7 @@ fn main() {
         .arg(&target_dir)
         .arg("--manifest-path")
         .arg(workspace.join("Cargo.toml"))
-        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+        .env("RUSTFLAGS", rustflags(&target));
     // What the outer cargo (or clippy) has set for itself would change what is built here.
     for name in [
         "CARGO_ENCODED_RUSTFLAGS",
@@ -55,6 +55,24 @@ fn main() {
     }
     let launcher = target_dir.join(&target).join("launcher/bundle-launch");
     println!("cargo::rustc-env=BUNDLE_LAUNCHER={}", launcher.display());
+}
+
+/// Static, so that it runs on hosts with another C library or none. Relocations are packed where the C library that is
+/// linked in can unpack them: that is a thirtieth of the launcher's size.
+fn rustflags(target: &str) -> String {
+    let packed = if variable("HOST") == target && glibc_minor_version().is_some_and(|minor| minor >= 36) {
+        " -C link-arg=-Wl,-z,pack-relative-relocs"
+    } else {
+        ""
+    };
+    format!("-C target-feature=+crt-static{packed}")
+}
+
+/// The 36 of "glibc 2.36".
+fn glibc_minor_version() -> Option<u32> {
+    let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.trim().strip_prefix("glibc 2.")?.split('.').next()?.parse().ok()
 }
 
 fn watch(package: &Path, workspace: &Path) {
