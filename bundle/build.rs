@@ -60,19 +60,28 @@ fn main() {
 /// Static, so that it runs on hosts with another C library or none. Relocations are packed where the C library that is
 /// linked in can unpack them: that is a thirtieth of the launcher's size.
 fn rustflags(target: &str) -> String {
-    let packed = if variable("HOST") == target && glibc_minor_version().is_some_and(|minor| minor >= 36) {
-        " -C link-arg=-Wl,-z,pack-relative-relocs"
-    } else {
-        ""
-    };
+    let packed =
+        if variable("HOST") == target && glibc_minor_version().is_some_and(|minor| minor >= 36) {
+            " -C link-arg=-Wl,-z,pack-relative-relocs"
+        } else {
+            ""
+        };
     format!("-C target-feature=+crt-static{packed}")
 }
 
 /// The 36 of "glibc 2.36".
 fn glibc_minor_version() -> Option<u32> {
-    let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
+    let output = Command::new("getconf")
+        .arg("GNU_LIBC_VERSION")
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    text.trim().strip_prefix("glibc 2.")?.split('.').next()?.parse().ok()
+    text.trim()
+        .strip_prefix("glibc 2.")?
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
 }
 
 fn watch(package: &Path, workspace: &Path) {

@@ -74,31 +74,31 @@ impl PrivateDirectory {
     }
 }
 
-/// Directories in which a private one may be made, best first, and made where that is usual.
+/// Existing directories in which a private one may be made, best first: the user's cache, then what is meant for
+/// temporary files, then wherever the user is. None is made for the purpose, so none is left behind.
 pub(crate) fn bases() -> Vec<PathBuf> {
     let set = |name: &str| {
         env::var_os(name)
-            .filter(|value| !value.is_empty())
             .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
     };
-    let absolute = |path: &PathBuf| path.is_absolute();
-    let cache = set("XDG_CACHE_HOME")
-        .filter(absolute)
-        .or_else(|| set("HOME").filter(absolute).map(|home| home.join(".cache")));
-    let own_cache = cache.map(|cache| cache.join("benchrun"));
-    if let Some(own_cache) = &own_cache {
-        // Where home cannot be written to, the next candidate is tried.
-        let _ = std::fs::create_dir_all(own_cache);
-    }
+    let home = set("HOME");
+    let cache = set("XDG_CACHE_HOME").or_else(|| home.as_ref().map(|home| home.join(".cache")));
     let fixed = ["/tmp", "/var/tmp", "/dev/shm"].map(PathBuf::from);
     let run = PathBuf::from(format!("/run/user/{}", geteuid()));
-    own_cache
+    let mut bases: Vec<PathBuf> = Vec::new();
+    let candidates = cache
         .into_iter()
-        .chain(set("TMPDIR").filter(absolute))
+        .chain(set("TMPDIR"))
         .chain(fixed)
         .chain([run])
-        .chain(env::current_dir())
-        .collect()
+        .chain(home);
+    for base in candidates.chain(env::current_dir()) {
+        if !bases.contains(&base) {
+            bases.push(base);
+        }
+    }
+    bases
 }
 
 fn lock_and_try(base: &OwnedFd, name: &CString) -> Result<Flock<OwnedFd>, Errno> {
@@ -131,4 +131,85 @@ pub(crate) fn split(path: &Path) -> Option<(&Path, CString)> {
         path.parent()?,
         CString::new(path.file_name()?.as_bytes()).ok()?,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::fs;
+
+    use super::*;
+
+    fn names_in(base: &Path) -> Vec<PathBuf> {
+        fs::read_dir(base)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect()
+    }
+
+    #[test]
+    fn a_private_directory_is_announced_before_it_exists_and_removed_without_a_trace() {
+        let base = tempfile::tempdir().unwrap();
+        let announced = RefCell::new(None);
+        let directory = PrivateDirectory::make(base.path(), |path| {
+            assert!(!path.exists());
+            announced.replace(Some(path.to_owned()));
+        })
+        .unwrap();
+        assert_eq!(announced.into_inner().as_deref(), Some(directory.path()));
+        assert!(names_in(&directory.image_path()).is_empty());
+        directory.remove().unwrap();
+        assert!(names_in(base.path()).is_empty());
+    }
+
+    /// All processes of a run were killed at once, so nobody cleaned up; the next run does, but spares the living.
+    #[test]
+    fn the_next_run_sweeps_up_the_dead_and_spares_the_living() {
+        let base = tempfile::tempdir().unwrap();
+        let make = || PrivateDirectory::make(base.path(), |_| ()).unwrap();
+        let live = make();
+        let dead = make();
+        let dead_path = dead.path().to_owned();
+        fs::write(dead_path.join("root/file"), "left").unwrap();
+        drop(dead);
+        let foreign = base.path().join("foreign");
+        fs::create_dir(&foreign).unwrap();
+        let next = make();
+        assert!(!dead_path.exists());
+        assert!(live.path().exists() && next.path().exists() && foreign.exists());
+    }
+
+    #[test]
+    fn removing_follows_no_links() {
+        let base = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("precious"), "x").unwrap();
+        let directory = PrivateDirectory::make(base.path(), |_| ()).unwrap();
+        let image = directory.image_path();
+        std::os::unix::fs::symlink(outside.path(), image.join("link")).unwrap();
+        fs::create_dir(image.join("sealed")).unwrap();
+        fs::write(image.join("sealed/file"), "x").unwrap();
+        fs::set_permissions(
+            image.join("sealed"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o555),
+        )
+        .unwrap();
+        directory.remove().unwrap();
+        assert!(outside.path().join("precious").exists());
+        assert!(names_in(base.path()).is_empty());
+    }
+
+    /// A link with a name like ours leads to a directory that is not ours.
+    #[test]
+    fn sweeping_follows_no_links() {
+        let base = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("lock"), "").unwrap();
+        let link = base
+            .path()
+            .join(format!("{}0123456789abcdef", name_prefix()));
+        std::os::unix::fs::symlink(outside.path(), &link).unwrap();
+        let _directory = PrivateDirectory::make(base.path(), |_| ()).unwrap();
+        assert!(outside.path().join("lock").exists());
+    }
 }
