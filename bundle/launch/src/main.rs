@@ -6,7 +6,7 @@
 //! 128 + N, as the shell shows it, if signal N ended it.
 #![no_main]
 
-mod entry;
+mod ffi;
 
 use std::ffi::OsString;
 use std::io::Write;

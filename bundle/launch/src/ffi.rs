@@ -1,6 +1,7 @@
 //! C's `main`, which takes the place of Rust's own start-up code.
 //!
 //! That code ignores SIGPIPE, and what was in force before cannot be found afterwards; but the payload must inherit it.
+//! It also makes the launcher 110 KB larger, by the parts of the C library that it alone uses.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_char, c_int};
