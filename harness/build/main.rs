@@ -1,8 +1,11 @@
-//! Writes down which commit the program is built from.
+//! Writes down which commit the program is built from, and puts OpenBLAS's kernels in an order that compresses well.
+
+mod link_order;
 
 use std::process::Command;
 
 fn main() {
+    link_order::request();
     for source in [
         "../kernels",
         "../harness",
