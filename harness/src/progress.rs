@@ -19,6 +19,7 @@ pub struct Progress {
     flop_total: f64,
     flop_done: f64,
     flop_each: f64,
+    repetitions_done: u64,
 }
 
 impl Progress {
@@ -44,12 +45,13 @@ impl Progress {
             flop_total,
             flop_done: 0.0,
             flop_each: 0.0,
+            repetitions_done: 0,
         }
     }
 
     /// The next case begins.
     pub fn begin(&mut self, case: &CasePlan) {
-        self.case = format!("{} {}", case.size, case.dtype);
+        self.case = format!("{}, {}", case.size, case.dtype);
         self.flop_each = flop(case);
     }
 
@@ -62,9 +64,11 @@ impl Progress {
         };
         self.bar
             .set_message(format!("{}: {doing}, {}", self.case, self.times()));
-        // Drawn now or not at all: indicatif limits its rate, and what comes next takes long.
+        self.bar.set_position(self.repetitions_done);
+        // Drawn now or not at all: what comes next takes long and must not be disturbed.
         self.bar.tick();
-        self.bar.inc(1);
+        // Done by the time that something is shown again.
+        self.repetitions_done += 1;
         self.flop_done += self.flop_each;
     }
 
