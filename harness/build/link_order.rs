@@ -36,7 +36,7 @@ const CORES: [&str; 20] = [
 
 /// Asks the linker for the order. Where that cannot be had (another architecture, whose linker is not lld; no nm), the
 /// program is only larger when packed, and a warning says so.
-pub fn request() {
+pub(crate) fn request() {
     if env::var("TARGET").as_deref() != Ok("x86_64-unknown-linux-gnu") {
         return;
     }
@@ -72,13 +72,13 @@ fn write_order(archive: &Path) -> Result<PathBuf, String> {
         .filter_map(|line| line.split_once(" T ")?.0.into())
         .filter_map(kernel_and_core)
         .collect();
-    let order: String = kernels
+    let order: Vec<String> = kernels
         .iter()
-        .map(|(kernel, core)| format!("{kernel}_{core}\n"))
+        .map(|(kernel, core)| format!("{kernel}_{core}"))
         .collect();
     let file = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo has not set OUT_DIR")?)
         .join("link-order");
-    fs::write(&file, order).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    fs::write(&file, order.join("\n")).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     Ok(file)
 }
 
