@@ -78,7 +78,8 @@ fn write_order(archive: &Path) -> Result<PathBuf, String> {
         .collect();
     let file = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo has not set OUT_DIR")?)
         .join("link-order");
-    fs::write(&file, order.join("\n")).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    fs::write(&file, order.join("\n"))
+        .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     Ok(file)
 }
 

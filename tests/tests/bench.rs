@@ -151,7 +151,10 @@ fn json_and_quiet_print_only_that() {
     );
 
     // `--` ends the launcher's own options, of which this is none.
-    for words in [&["--quiet", "--size", "test"][..], &["--", "--quiet", "--size", "test"]] {
+    for words in [
+        &["--quiet", "--size", "test"][..],
+        &["--", "--quiet", "--size", "test"],
+    ] {
         let output = run(directory.path(), words, 0);
         assert_eq!(stdout(&output).lines().count(), 3);
         assert_eq!(seed_lines(&stdout(&output)).len(), 3);
