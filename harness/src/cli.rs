@@ -8,11 +8,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::exit::{Exit, Failure};
-use crate::{run, software};
+use crate::exit::Failure;
+use crate::software;
 
 /// Measures matrix products, proves each result right, and records what it found.
 #[derive(Debug, Parser)]
@@ -23,15 +23,18 @@ use crate::{run, software};
     after_help = AFTER_HELP
 )]
 pub struct Cli {
+    /// What to do; measuring when nothing is said.
     #[command(subcommand)]
-    command: Option<Command>,
+    pub command: Option<Command>,
 
+    /// The options of measuring, when no command is named.
     #[command(flatten)]
-    run: RunArgs,
+    pub run: RunArgs,
 }
 
+/// The commands of `bench`.
 #[derive(Debug, Subcommand)]
-enum Command {
+pub enum Command {
     /// Measure (the default: `bench --size small` is `bench run --size small`)
     Run(RunArgs),
     /// Print a completion script for a shell
@@ -126,22 +129,6 @@ pub fn parse() -> Result<Cli, Failure> {
     })
 }
 
-/// Does what the command line asks for.
-///
-/// # Errors
-///
-/// Whatever the command reports, with its exit code.
-pub fn dispatch(cli: Cli) -> Result<Exit, Failure> {
-    match cli.command {
-        None => run::run(&cli.run),
-        Some(Command::Run(args)) => run::run(&args),
-        Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "bench", &mut std::io::stdout());
-            Ok(Exit::Pass)
-        }
-    }
-}
-
 /// clap explains over several lines; ours is the first of them, with what it would suggest.
 fn one_line(error: &clap::Error) -> anyhow::Error {
     let text = error.to_string();
@@ -172,6 +159,7 @@ fn not_utf8(words: &[OsString]) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
     use expect_test::{Expect, expect};
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod cgroup;
 pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod exit;
 pub mod host;
 pub mod measure;

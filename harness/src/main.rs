@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     harness::exit::die_quietly_on_a_closed_pipe();
-    let outcome = harness::cli::parse().and_then(harness::cli::dispatch);
+    let outcome = harness::cli::parse().and_then(harness::command::dispatch);
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {

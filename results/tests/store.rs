@@ -171,7 +171,7 @@ fn a_full_file_system_leaves_what_was_there_and_nothing_else() {
     record.warnings = vec!["a warning that does not fit any more".to_owned(); 1000];
     let error = write_record(directory, &record).unwrap_err();
     let expected = format!(
-        "cannot write {}: no space left on device (nothing was left behind; make room or name another directory with --output DIR)",
+        "cannot write {}: no space left on device (make room or name another directory with --output DIR)",
         stored.json.display()
     );
     assert_eq!(error.to_string(), expected);
@@ -224,11 +224,9 @@ fn a_truncated_record_is_refused_wherever_it_ends() {
 #[test]
 fn what_is_no_record_is_refused_with_a_reason() {
     for text in [
-        &b""[..],
-        b"null",
+        &b"null"[..],
         b"[]",
         b"{}",
-        b"\xFF\xFE",
         b"{\"schema_version\": \"1\"}",
         b"{\"schema_version\": -1}",
     ] {
@@ -237,6 +235,13 @@ fn what_is_no_record_is_refused_with_a_reason() {
             "{text:?}"
         );
     }
+    for text in [&b""[..], b"\xFF\xFE", b"{\"schema_version\""] {
+        assert!(
+            refusal(text).starts_with("it is not whole JSON ("),
+            "{text:?}"
+        );
+    }
+    assert!(refusal(b"{\"schema_version\": 0}").starts_with("there is no schema version 0"));
     assert!(refusal(b"{\"schema_version\": 1}").contains("missing field `id`"));
     // Brackets enough to overflow the stack of a reader that recurses into each.
     let deep = format!("{{\"schema_version\": 1, \"id\": {}", "[".repeat(1_000_000));
