@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub mod bench;
+pub mod damage;
+pub mod leftovers;
+pub mod process;
+pub mod seccomp;
+pub mod site;
+pub mod terminal;
 
 /// The top of the checkout.
 pub fn repository() -> &'static Path {
