@@ -1,0 +1,23 @@
+//! From the command line to the command that it names.
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command};
+use crate::exit::{Exit, Failure};
+use crate::run;
+
+/// Does what the command line asks for.
+///
+/// # Errors
+///
+/// Whatever the command reports, with its exit code.
+pub fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "bench", &mut std::io::stdout());
+            Ok(Exit::Pass)
+        }
+    }
+}
