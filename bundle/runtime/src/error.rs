@@ -20,6 +20,12 @@ pub enum Error {
         remedy: &'static str,
     },
 
+    /// A tester asks for a rung that does not exist.
+    #[error(
+        "cannot start on rung '{0}': there is none of that number (set BENCHRUN_FORCE_RUNG to 2 or 4, or not at all)"
+    )]
+    NoSuchRung(String),
+
     /// The bundle's bytes are not what was packed.
     #[error(transparent)]
     Format(#[from] bundle_format::FormatError),

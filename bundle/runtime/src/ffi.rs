@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags};
-use nix::sys::signal::{SigHandler, SigSet, Signal};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal};
 use nix::unistd::{ForkResult, Pid};
 
 /// A file mapped for reading as long as this value lives.
@@ -132,6 +132,60 @@ pub(crate) fn wait_for_signal(set: &SigSet) -> Result<TakenSignal, Errno> {
 pub(crate) fn send_signal(pid: Pid, number: c_int) -> Result<(), Errno> {
     // SAFETY: kill has no preconditions.
     Errno::result(unsafe { libc::kill(pid.as_raw(), number) }).map(drop)
+}
+
+/// Gives a signal its default effect, by number.
+pub(crate) fn set_default(number: c_int) {
+    // SAFETY: the default disposition runs no code.
+    let _ = unsafe { libc::signal(number, libc::SIG_DFL) };
+}
+
+/// Blocks or unblocks one signal, by number.
+pub(crate) fn change_mask(how: SigmaskHow, number: c_int) -> Result<(), Errno> {
+    // SAFETY: all-zero bytes are a valid sigset_t, and the pointers are to a live one.
+    unsafe {
+        let mut only: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut only);
+        Errno::result(libc::sigaddset(&raw mut only, number))?;
+        Errno::result(libc::sigprocmask(
+            how as c_int,
+            &raw const only,
+            std::ptr::null_mut(),
+        ))
+        .map(drop)
+    }
+}
+
+/// What has become of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChildState {
+    /// Nothing new.
+    Running,
+    /// Stopped by this signal.
+    Stopped(c_int),
+    /// Ended with this exit code.
+    Exited(u8),
+    /// Ended by this signal: any number, while nix's `waitpid` fails on real-time signals and has then lost the child's end.
+    Killed(c_int),
+}
+
+/// Asks without waiting what has become of a child since it was asked last.
+pub(crate) fn child_state(pid: Pid) -> Result<ChildState, Errno> {
+    let mut status = 0;
+    let options = libc::WNOHANG | libc::WUNTRACED;
+    // SAFETY: the pointer is to a live integer.
+    let changed = Errno::result(unsafe { libc::waitpid(pid.as_raw(), &raw mut status, options) })?;
+    Ok(if changed == 0 {
+        ChildState::Running
+    } else if libc::WIFEXITED(status) {
+        ChildState::Exited(libc::WEXITSTATUS(status) as u8)
+    } else if libc::WIFSIGNALED(status) {
+        ChildState::Killed(libc::WTERMSIG(status))
+    } else if libc::WIFSTOPPED(status) {
+        ChildState::Stopped(libc::WSTOPSIG(status))
+    } else {
+        ChildState::Running
+    })
 }
 
 /// A descriptor that stands for a process, whatever happens to its number.

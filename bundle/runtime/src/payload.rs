@@ -5,74 +5,73 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use bundle_format::{Bundle, Manifest};
+use bundle_format::Manifest;
+use nix::sys::signal::Signal;
 
-use crate::Error;
-use crate::start::Rung;
+use crate::request::{Rung, StartRequest};
+use crate::{Error, ffi};
 
 /// Forces a rung; for testers. Never handed on: a bundle that the payload starts makes its own choice.
 pub(crate) const FORCE_RUNG: &str = "BENCHRUN_FORCE_RUNG";
 
-/// A payload that is ready but for the place where its image is.
-#[derive(Debug)]
-pub(crate) struct Payload<'a> {
-    pub(crate) bundle: &'a Bundle<'a>,
-    pub(crate) bundle_path: &'a Path,
-    /// The payload's name for itself and its arguments.
-    pub(crate) words: &'a [OsString],
+/// Becomes the payload, whose image has been unpacked at `root`.
+///
+/// # Errors
+/// If the kernel cannot execute it; this process then goes on.
+pub(crate) fn exec(
+    request: &StartRequest<'_>,
+    rung: Rung,
+    root: &Path,
+) -> Result<Infallible, Error> {
+    let (program, words) = command_line(request.bundle.manifest(), root, request.words);
+    let program_path = program.clone();
+    let program = c_string(program.as_os_str())?;
+    let words = words
+        .iter()
+        .map(|word| c_string(word))
+        .collect::<Result<Vec<_>, _>>()?;
+    let variables = environment(request, rung, root);
+    let variables = variables
+        .iter()
+        .map(|variable| c_string(variable))
+        .collect::<Result<Vec<_>, _>>()?;
+    nix::unistd::execve(&program, &words, &variables).map_err(|errno| Error::Exec {
+        path: program_path,
+        errno,
+    })
 }
 
-impl Payload<'_> {
-    /// Becomes the payload, whose image has been unpacked at `root`.
-    ///
-    /// # Errors
-    /// If the kernel cannot execute it; this process then goes on.
-    pub(crate) fn exec(&self, rung: Rung, root: &Path) -> Result<Infallible, Error> {
-        let (program, words) = command_line(self.bundle.manifest(), root, self.words);
-        let program_path = program.clone();
-        let program = c_string(program.as_os_str())?;
-        let words = words
-            .iter()
-            .map(|word| c_string(word))
-            .collect::<Result<Vec<_>, _>>()?;
-        let variables = self.environment(rung, root);
-        let variables = variables
-            .iter()
-            .map(|variable| c_string(variable))
-            .collect::<Result<Vec<_>, _>>()?;
-        nix::unistd::execve(&program, &words, &variables).map_err(|errno| Error::Exec {
-            path: program_path,
-            errno,
-        })
-    }
+/// The launcher ignores SIGPIPE, so that nobody's closed pipe ends it before it has cleaned up; the payload decides for itself.
+pub(crate) fn restore_sigpipe(request: &StartRequest<'_>) {
+    ffi::set_disposition(Signal::SIGPIPE, request.sigpipe_was_ignored);
+}
 
-    fn environment(&self, rung: Rung, root: &Path) -> Vec<OsString> {
-        let digest = self.bundle.digest().to_string();
-        let rung = rung.number().to_string();
-        let own: [(&str, &OsStr); 4] = [
-            ("BENCHRUN_BUNDLE", self.bundle_path.as_os_str()),
-            ("BENCHRUN_BUNDLE_DIGEST", digest.as_ref()),
-            ("BENCHRUN_RUNG", rung.as_ref()),
-            ("BENCHRUN_ROOT", root.as_os_str()),
-        ];
-        let is_ours =
-            |name: &OsStr| name == FORCE_RUNG || own.iter().any(|(own_name, _)| name == *own_name);
-        let mut variables: Vec<_> = std::env::vars_os()
-            .filter(|(name, _)| !is_ours(name))
-            .collect();
-        for (name, value) in &self.bundle.manifest().environment {
-            if !variables.iter().any(|(set, _)| set == name.as_str()) {
-                variables.push((name.into(), value.into()));
-            }
+fn environment(request: &StartRequest<'_>, rung: Rung, root: &Path) -> Vec<OsString> {
+    let digest = request.bundle.digest().to_string();
+    let rung = rung.number().to_string();
+    let own: [(&str, &OsStr); 4] = [
+        ("BENCHRUN_BUNDLE", request.bundle_path.as_os_str()),
+        ("BENCHRUN_BUNDLE_DIGEST", digest.as_ref()),
+        ("BENCHRUN_RUNG", rung.as_ref()),
+        ("BENCHRUN_ROOT", root.as_os_str()),
+    ];
+    let is_ours =
+        |name: &OsStr| name == FORCE_RUNG || own.iter().any(|(own_name, _)| name == *own_name);
+    let mut variables: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| !is_ours(name))
+        .collect();
+    for (name, value) in &request.bundle.manifest().environment {
+        if !variables.iter().any(|(set, _)| set == name.as_str()) {
+            variables.push((name.into(), value.into()));
         }
-        variables.extend(own.map(|(name, value)| (name.into(), value.to_owned())));
-        let join = |(mut name, value): (OsString, OsString)| {
-            name.push("=");
-            name.push(value);
-            name
-        };
-        variables.into_iter().map(join).collect()
     }
+    variables.extend(own.map(|(name, value)| (name.into(), value.to_owned())));
+    let join = |(mut name, value): (OsString, OsString)| {
+        name.push("=");
+        name.push(value);
+        name
+    };
+    variables.into_iter().map(join).collect()
 }
 
 /// The program to execute and its words. A dynamic program is started by its own loader, with its own libraries: given as

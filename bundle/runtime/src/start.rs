@@ -1,65 +1,14 @@
 //! The ladder: which rung is tried when, and what a failure leads to.
 
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
-
-use bundle_format::Bundle;
 use bundle_squashfs::Image;
 use nix::sys::signal::Signal;
 
 use crate::mount_point::KeepVisible;
 use crate::namespace::{self, Attempt, PrivatePlace};
-use crate::payload::{FORCE_RUNG, Payload};
-use crate::{Error, Trace, ffi, supervisor, unpack};
-
-/// A way of starting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rung {
-    /// Rung 2: unpacked to a tmpfs in a private mount namespace.
-    PrivateTmpfs,
-    /// Rung 4: unpacked to a fresh private directory, without namespaces.
-    Directory,
-}
-
-impl Rung {
-    /// The rung's number on the ladder.
-    pub fn number(self) -> u8 {
-        match self {
-            Rung::PrivateTmpfs => 2,
-            Rung::Directory => 4,
-        }
-    }
-
-    fn from_word(word: &OsStr) -> Option<Self> {
-        [Rung::PrivateTmpfs, Rung::Directory]
-            .into_iter()
-            .find(|rung| word == rung.number().to_string().as_str())
-    }
-}
-
-/// What to start.
-#[derive(Debug)]
-pub struct StartRequest<'a> {
-    /// The bundle, parsed; launcher and image are verified here.
-    pub bundle: &'a Bundle<'a>,
-    /// Absolute path of the bundle's file.
-    pub bundle_path: &'a Path,
-    /// The payload's name for itself, and its arguments.
-    pub words: &'a [OsString],
-    /// What SIGPIPE did when the launcher was started: true if it was ignored.
-    pub sigpipe_was_ignored: bool,
-    /// Where the time goes.
-    pub trace: Trace,
-}
-
-/// How a supervised payload ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// With this exit code.
-    Exited(u8),
-    /// By this signal.
-    Killed(Signal),
-}
+use crate::payload::FORCE_RUNG;
+use crate::request::{Ended, Rung, StartRequest};
+use crate::unpack::Unmasked;
+use crate::{Error, ffi, payload, supervisor, unpack};
 
 /// Verifies the bundle and starts its payload. On rung 2 this process becomes the payload, and the function does not
 /// return; on rung 4 it returns how the payload ended.
@@ -70,7 +19,7 @@ pub enum Ended {
 /// If the bundle is damaged, or no rung holds: the reason of each. If a rung is forced by `BENCHRUN_FORCE_RUNG`: why that
 /// one does not hold.
 pub fn start(request: &StartRequest<'_>) -> Result<Ended, Error> {
-    let forced = std::env::var_os(FORCE_RUNG).and_then(|word| Rung::from_word(&word));
+    let forced = forced_rung()?;
     let attempt = match forced {
         Some(Rung::Directory) => None,
         _ => Some(Attempt::begin(KeepVisible::of_process(request.words))),
@@ -95,6 +44,16 @@ pub fn start(request: &StartRequest<'_>) -> Result<Ended, Error> {
         Some(error) if forced.is_some() => Err(error),
         private => start_supervised(request, &image, private),
     }
+}
+
+/// The rung that a tester asks for.
+fn forced_rung() -> Result<Option<Rung>, Error> {
+    std::env::var_os(FORCE_RUNG)
+        .map(|word| {
+            Rung::from_word(&word)
+                .ok_or_else(|| Error::NoSuchRung(word.to_string_lossy().escape_debug().to_string()))
+        })
+        .transpose()
 }
 
 fn verify<'a>(request: &StartRequest<'a>) -> Result<Image<'a>, Error> {
@@ -124,30 +83,19 @@ fn start_supervised(
 /// Rung 2's second half: unpacks and executes. Returns only why that failed.
 fn become_payload(request: &StartRequest<'_>, image: &Image<'_>, place: PrivatePlace) -> Error {
     let PrivatePlace { mount_point, child } = place;
+    let unmasked = Unmasked::new();
     let unpacked = unpack::unpack_at(image, &mount_point).and_then(|()| {
         request.trace.done("unpacked");
         namespace::make_read_only(&mount_point)
     });
+    drop(unmasked);
     if let Err(error) = unpacked {
         return error;
     }
     drop(child);
-    restore_sigpipe(request);
+    payload::restore_sigpipe(request);
     request.trace.done("about to execute the payload");
-    let Err(error) = payload(request).exec(Rung::PrivateTmpfs, &mount_point);
+    let Err(error) = payload::exec(request, Rung::PrivateTmpfs, &mount_point);
     ffi::set_disposition(Signal::SIGPIPE, true);
     error
-}
-
-/// The launcher ignores SIGPIPE, so that nobody's closed pipe ends it before it has cleaned up; the payload decides for itself.
-pub(crate) fn restore_sigpipe(request: &StartRequest<'_>) {
-    ffi::set_disposition(Signal::SIGPIPE, request.sigpipe_was_ignored);
-}
-
-pub(crate) fn payload<'a>(request: &StartRequest<'a>) -> Payload<'a> {
-    Payload {
-        bundle: request.bundle,
-        bundle_path: request.bundle_path,
-        words: request.words,
-    }
 }

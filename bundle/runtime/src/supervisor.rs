@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use bundle_squashfs::Image;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, getpid, getppid};
 
 use crate::directory::{PrivateDirectory, bases};
 use crate::error::errno_of;
+use crate::ffi::ChildState;
 use crate::janitor::Janitor;
-use crate::start::{Ended, Rung, StartRequest, payload, restore_sigpipe};
-use crate::{Error, ffi, stdio, unpack};
+use crate::request::{Ended, Rung, StartRequest};
+use crate::unpack::Unmasked;
+use crate::{Error, ffi, payload, stdio, unpack};
 
 /// Runs the payload from a private directory and returns how it ended. `reason` says why not from a namespace.
 pub(crate) fn run(
@@ -164,10 +166,10 @@ fn become_payload(
         return 125;
     }
     let place = PathBuf::from(std::ffi::OsString::from_vec(place));
-    restore_sigpipe(request);
+    payload::restore_sigpipe(request);
     ffi::set_disposition(Signal::SIGCHLD, signals.sigchld_was_ignored);
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&signals.before), None);
-    let Err(error) = payload(request).exec(Rung::Directory, &place);
+    let Err(error) = payload::exec(request, Rung::Directory, &place);
     ffi::set_disposition(Signal::SIGPIPE, true);
     stdio::say(&error.to_string());
     error.exit_code()
@@ -175,6 +177,7 @@ fn become_payload(
 
 /// Unpacks into the first place that takes it.
 fn unpack_somewhere(image: &Image<'_>, janitor: &Janitor) -> Result<PrivateDirectory, Error> {
+    let _unmasked = Unmasked::new();
     let mut refusals = Vec::new();
     for base in bases() {
         let directory = match PrivateDirectory::make(&base, |path| janitor.will_make(path)) {
@@ -205,16 +208,16 @@ fn unpack_somewhere(image: &Image<'_>, janitor: &Janitor) -> Result<PrivateDirec
 fn follow(payload: Pid, signals: &SigSet) -> Result<Ended, Error> {
     let failed = |operation| move |errno| Error::Process { operation, errno };
     loop {
-        match waitpid(payload, Some(WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED)) {
-            Ok(WaitStatus::Exited(_, code)) => return Ok(Ended::Exited(code as u8)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(Ended::Killed(signal)),
-            Ok(WaitStatus::Stopped(_, signal)) => {
+        match ffi::child_state(payload) {
+            Ok(ChildState::Exited(code)) => return Ok(Ended::Exited(code)),
+            Ok(ChildState::Killed(signal)) => return Ok(Ended::Killed(signal)),
+            Ok(ChildState::Stopped(signal)) => {
                 stop_by(signal);
                 // Whoever continued this process meant the payload.
                 let _ = ffi::send_signal(payload, libc::SIGCONT);
                 continue;
             }
-            Ok(_) | Err(Errno::EINTR) => {}
+            Ok(ChildState::Running) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(failed("wait for the payload")(errno)),
         }
         match ffi::wait_for_signal(signals) {
@@ -235,25 +238,20 @@ fn is_for_session_leader(signal: libc::c_int) -> bool {
 }
 
 /// Stops as the payload has stopped, so that the shell sees a stopped job. Returns when continued.
-fn stop_by(signal: Signal) {
-    let mut only = SigSet::empty();
-    only.add(signal);
-    let _ = ffi::send_signal(getpid(), signal as libc::c_int);
-    if signal != Signal::SIGSTOP {
-        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&only), None);
-        let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&only), None);
+fn stop_by(signal: libc::c_int) {
+    let _ = ffi::send_signal(getpid(), signal);
+    // SIGSTOP cannot be blocked.
+    if signal != libc::SIGSTOP {
+        let _ = ffi::change_mask(SigmaskHow::SIG_UNBLOCK, signal);
+        let _ = ffi::change_mask(SigmaskHow::SIG_BLOCK, signal);
     }
 }
 
 /// Ends by the signal that ended the payload, so that whoever waits sees the same. Returns only if that does not work.
-fn die_by(signal: Signal) {
+fn die_by(signal: libc::c_int) {
     // The payload has dumped core if it was to; this process's would overwrite it.
     let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
-    if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
-        ffi::set_disposition(signal, false);
-    }
-    let _ = ffi::send_signal(getpid(), signal as libc::c_int);
-    let mut only = SigSet::empty();
-    only.add(signal);
-    let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&only), None);
+    ffi::set_default(signal);
+    let _ = ffi::send_signal(getpid(), signal);
+    let _ = ffi::change_mask(SigmaskHow::SIG_UNBLOCK, signal);
 }

@@ -243,6 +243,26 @@ fn write(target: &Target<'_>, bytes: &[u8], offset: u64) -> Result<(), Error> {
         .map_err(|error| Error::unpack("write", PathBuf::from(target.path))(errno_of(&error)))
 }
 
+/// As long as this value lives, what is made gets the mode that it is made with. Under the user's mask a user
+/// could be left without the right to execute the own copy, and the image's files would not have the image's modes. The
+/// payload inherits the user's mask, so this value must be gone before it starts.
+pub(crate) struct Unmasked {
+    users: Mode,
+}
+
+impl Unmasked {
+    pub(crate) fn new() -> Self {
+        let users = nix::sys::stat::umask(Mode::empty());
+        Self { users }
+    }
+}
+
+impl Drop for Unmasked {
+    fn drop(&mut self) {
+        nix::sys::stat::umask(self.users);
+    }
+}
+
 /// Unpacks into the directory at `path`.
 pub(crate) fn unpack_at(image: &Image<'_>, path: &Path) -> Result<(), Error> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
