@@ -310,7 +310,7 @@ fn a_full_disk_leaves_nothing_half_written() {
     }
     let directory = scratch();
     // Room for the directory and its probe, none for a record.
-    let script = "mkdir full; mount -t tmpfs -o size=4k,nr_inodes=9 none full; head -c 3000 /dev/zero > full/other; \
+    let script = "mkdir full; mount -t tmpfs -o size=8k none full; head -c 3000 /dev/zero > full/other; \
                   code=0; \"$BENCH\" --size test --output full || code=$?; ls -A full >&2; exit $code";
     let output = in_private_mounts(directory.path(), script);
     let message = stderr(&output);
