@@ -149,10 +149,21 @@ impl Site {
     /// The same after a shell script by the test's own user, in a private mount namespace: what it mounts is gone
     /// afterwards. `$SITE` is the scratch directory.
     pub fn mounted<S: AsRef<OsStr>>(&self, script: &str, rung: &str, words: &[S]) -> Command {
+        self.mounted_for(script, rung, &self.bundle, words)
+    }
+
+    /// The same for another file than the bundle.
+    pub fn mounted_for<S: AsRef<OsStr>>(
+        &self,
+        script: &str,
+        rung: &str,
+        file: &Path,
+        words: &[S],
+    ) -> Command {
         // The directory is entered anew, since something may have been mounted over it.
         let script = format!("{script}\ncd \"$SITE/work\"; exec \"$@\"");
         let wrapper = ["unshare", "--mount", "sh", "-euc", &script, "sh"];
-        self.wrapped(&wrapper, rung, &self.bundle, words)
+        self.wrapped(&wrapper, rung, file, words)
     }
 
     /// The same, with the words `wrapper` in front of the command line.

@@ -4,19 +4,22 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
-use nix::pty::{Winsize, openpty};
+use nix::fcntl::{OFlag, open};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::sys::stat::Mode;
 
 use crate::process::eventually;
 
 /// Rows and columns of a new terminal.
 pub const SIZE: (u16, u16) = (33, 77);
 
-/// A terminal whose other end this process has.
+/// A terminal whose other end this process has. Dropping it is closing the window.
 #[derive(Debug)]
 pub struct Terminal {
-    keyboard: File,
+    keyboard: Arc<File>,
     /// The end for programs.
     program_end: OwnedFd,
     seen: Arc<Mutex<String>>,
@@ -25,28 +28,25 @@ pub struct Terminal {
 impl Terminal {
     /// Opens one.
     pub fn open() -> Self {
-        let size = Winsize {
-            ws_row: SIZE.0,
-            ws_col: SIZE.1,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        let ends = openpty(Some(&size), None).expect("a terminal");
-        let keyboard = File::from(ends.master);
+        // Closed in every process that is started, also by other threads: nobody else may keep the window open.
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let keyboard = posix_openpt(flags).expect("a terminal");
+        grantpt(&keyboard).expect("its owner");
+        unlockpt(&keyboard).expect("its lock");
+        let name = ptsname_r(&keyboard).expect("its name");
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let program_end = open(name.as_str(), flags, Mode::empty()).expect("its other end");
+        let keyboard = Arc::new(File::from(OwnedFd::from(keyboard)));
         let seen = Arc::new(Mutex::new(String::new()));
-        let (mut screen, shown) = (keyboard.try_clone().expect("a descriptor"), seen.clone());
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(count @ 1..) = screen.read(&mut bytes) {
-                let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
-                shown.lock().expect("the screen").push_str(&text);
-            }
-        });
-        Self {
+        let (screen, shown) = (Arc::downgrade(&keyboard), seen.clone());
+        std::thread::spawn(move || show(&screen, &shown));
+        let terminal = Self {
             keyboard,
-            program_end: ends.slave,
+            program_end,
             seen,
-        }
+        };
+        terminal.resize(SIZE.0, SIZE.1);
+        terminal
     }
 
     /// Starts a command line in this terminal: leader of a session of its own, in the foreground. It begins with setsid(1).
@@ -62,7 +62,7 @@ impl Terminal {
 
     /// Presses keys.
     pub fn press(&self, keys: &[u8]) {
-        (&self.keyboard).write_all(keys).expect("the terminal");
+        (&*self.keyboard).write_all(keys).expect("the terminal");
     }
 
     /// Changes the size.
@@ -91,5 +91,18 @@ impl Terminal {
                 Err(format!("{text:?} lacks {expected:?}"))
             }
         });
+    }
+}
+
+/// Collects what is printed as long as the terminal is there.
+fn show(screen: &Weak<File>, shown: &Mutex<String>) {
+    let mut bytes = [0; 4096];
+    while let Some(screen) = screen.upgrade() {
+        while let Ok(count @ 1..) = (&*screen).read(&mut bytes) {
+            let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+            shown.lock().expect("the screen").push_str(&text);
+        }
+        drop(screen);
+        std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -132,8 +132,7 @@ fn from_a_directory_that_is_gone() {
     let name = "from_a_directory_that_is_gone";
     everywhere(name, SHELL, |site, rung| {
         site.make_directory("work/gone");
-        let script =
-            "cd \"$SITE/work/gone\"; rmdir ../gone; exec \"$SITE/bundle/payload.run\" -c 'echo ran'";
+        let script = "cd \"$SITE/work/gone\"; rmdir ../gone; exec \"$SITE/bundle/payload.run\" -c 'echo ran'";
         let output = finish(site.wrapped(&[], rung, "sh".as_ref(), &["-c", script]));
         assert_code(&output, 0);
         assert_eq!(stdout(&output), "ran\n");
@@ -146,8 +145,7 @@ fn from_a_file_that_is_deleted_while_it_runs() {
     everywhere(name, SHELL, |site, rung| {
         let file = site.path("bundle").join("deleted.run");
         tests::site::copy(&site.bundle, &file);
-        let script =
-            "rm -f \"$BENCHRUN_BUNDLE\"; test ! -e \"$BENCHRUN_BUNDLE\"; \"$BENCHRUN_ROOT\"/lib*/ld-* --help >/dev/null && echo ran";
+        let script = "rm -f \"$BENCHRUN_BUNDLE\"; test ! -e \"$BENCHRUN_BUNDLE\"; \"$BENCHRUN_ROOT\"/lib*/ld-* --help >/dev/null && echo ran";
         let output = finish(site.command_of(rung, &file, &["-c", script]));
         let _ = fs::remove_file(&file);
         assert_code(&output, 0);
@@ -209,9 +207,7 @@ fn a_reader_that_goes_away() {
 fn standard_descriptors_that_are_closed() {
     let name = "standard_descriptors_that_are_closed";
     everywhere(name, Bundle::Bench, |site, rung| {
-        for closed in [
-            "<&-", ">&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-",
-        ] {
+        for closed in ["<&-", ">&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"] {
             let script = format!("exec \"$@\" {closed}");
             let words = [
                 "-c",

@@ -165,8 +165,9 @@ fn descriptors_signals_limits_and_ids() {
         let wrapper = "exec 7</dev/null; umask 027; ulimit -n 500; exec \"$@\"";
         for ignored in ["PIPE", "HUP", "INT", "CHLD", "USR1"] {
             let prefix = format!("--ignore-signal={ignored}");
-            let line =
-                |program: &str| ["env", &prefix, "sh", "-c", wrapper, "sh", program].map(String::from);
+            let line = |program: &str| {
+                ["env", &prefix, "sh", "-c", wrapper, "sh", program].map(String::from)
+            };
             let start = |program: &str| {
                 let words = [&line(program)[1..], &["-c", INHERITED].map(String::from)].concat();
                 finish(site.wrapped(&[], rung, "env".as_ref(), &words))

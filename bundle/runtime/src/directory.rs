@@ -19,6 +19,9 @@ use crate::sweep::{LOCK_NAME, name_prefix, sweep};
 const PROBE_NAME: &str = "probe";
 const IMAGE_NAME: &str = "root";
 
+/// So often a directory is made until it stays. Each attempt can only be spoilt by a run that starts at the same moment.
+const ATTEMPT_COUNT: usize = 100;
+
 /// A private directory of this run. It stays locked as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct PrivateDirectory {
@@ -32,6 +35,20 @@ impl PrivateDirectory {
     /// Makes a private directory in `base`. `announce` is told its path before it exists, so that somebody else
     /// can remove it whenever this process ends.
     pub(crate) fn make(base: &Path, announce: impl Fn(&Path)) -> Result<Self, Errno> {
+        let mut made = Self::make_once(base, &announce);
+        for _ in 1..ATTEMPT_COUNT {
+            // Another run's sweep has taken the directory for a dead one before it was locked.
+            match made {
+                Err(Errno::ESTALE | Errno::ENOENT | Errno::EWOULDBLOCK) => {
+                    made = Self::make_once(base, &announce);
+                }
+                _ => break,
+            }
+        }
+        made
+    }
+
+    fn make_once(base: &Path, announce: impl Fn(&Path)) -> Result<Self, Errno> {
         let base_fd = open(
             base,
             OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
@@ -177,6 +194,28 @@ mod tests {
         let next = make();
         assert!(!dead_path.exists());
         assert!(live.path().exists() && next.path().exists() && foreign.exists());
+    }
+
+    /// Each one that is being made looks dead to the others until it is locked.
+    #[test]
+    fn many_made_at_once_all_stay() {
+        let base = tempfile::tempdir().unwrap();
+        for _ in 0..50 {
+            let made: Vec<_> = std::thread::scope(|scope| {
+                let make = || PrivateDirectory::make(base.path(), |_| ());
+                let makers: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+                makers
+                    .into_iter()
+                    .map(|maker| maker.join().unwrap())
+                    .collect()
+            });
+            for directory in made {
+                let directory = directory.unwrap();
+                assert!(directory.path().join("lock").exists());
+                directory.remove().unwrap();
+            }
+        }
+        assert!(names_in(base.path()).is_empty());
     }
 
     #[test]

@@ -9,11 +9,14 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use crate::sweep::LOCK_NAME;
+
 /// Image trees are at most 128 deep; anything deeper was not made by us.
 const DEPTH_LIMIT: usize = 256;
 
 /// Removes `name` in the directory `parent`, and all below it. Symbolic links are removed, not followed. What
-/// is already gone is no error.
+/// is already gone is no error. A private directory's lock file goes last: if this process is killed half-way, the next
+/// run's sweep still knows whose the rest is.
 pub(crate) fn remove_tree(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     remove_directory(parent, name, 0)
 }
@@ -30,7 +33,8 @@ fn remove_directory(parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> Result
     };
     // The payload may have taken its own right to write away.
     let _ = fchmod(directory.as_fd(), Mode::S_IRWXU);
-    let entries: Vec<_> = directory.iter().collect::<Result<_, _>>()?;
+    let mut entries: Vec<_> = directory.iter().collect::<Result<_, _>>()?;
+    entries.sort_by_key(|entry| entry.file_name() == LOCK_NAME);
     for entry in entries {
         let entry = entry.file_name();
         if entry == c"." || entry == c".." {
