@@ -21,7 +21,11 @@ pub fn assert_nothing_left(site: &Site) {
             .map(|process| format!("{process:?}"))
             .collect();
         left.extend(mounts(site));
-        left.extend(directories(site).iter().map(|path| format!("{path:?}")));
+        left.extend(
+            directories(site)
+                .iter()
+                .map(|path| path.display().to_string()),
+        );
         if left.is_empty() {
             Ok(())
         } else {

@@ -41,13 +41,11 @@ pub fn wait(child: Child) -> Output {
     let pid = pid_of(&child);
     let (sender, ended) = mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
-    match ended.recv_timeout(HANG_TIMEOUT) {
-        Ok(output) => output.expect("its end can be waited for"),
-        Err(_) => {
-            let _ = kill(pid, Signal::SIGKILL);
-            panic!("process {pid} hangs");
-        }
+    if let Ok(output) = ended.recv_timeout(HANG_TIMEOUT) {
+        return output.expect("its end can be waited for");
     }
+    let _ = kill(pid, Signal::SIGKILL);
+    panic!("process {pid} hangs");
 }
 
 /// A child's number.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use crate::process::{self, finish};
+use crate::process::finish;
 
 /// The rungs that are built, as `BENCHRUN_FORCE_RUNG` names them.
 pub const RUNGS: [&str; 2] = ["2", "4"];
@@ -224,12 +224,9 @@ pub fn everywhere(test: &str, bundle: Bundle, check: impl Fn(&Site, &'static str
 pub fn pack(program: &Path, output: &Path) {
     let mut command = Command::new(bundle_program());
     command.args(["pack", "--level", "1", "--exe"]).arg(program);
-    let output = finish_in_own_environment(command.arg("--output").arg(output));
+    let output = command.arg("--output").arg(output).output();
+    let output = output.expect("`bundle` starts");
     assert!(output.status.success(), "{}", crate::stderr(&output));
-}
-
-fn finish_in_own_environment(command: &mut Command) -> Output {
-    command.output().expect("`bundle` starts")
 }
 
 /// Copies by a program of its own. A file that this process had open for writing while another of its threads forks cannot
@@ -286,9 +283,4 @@ pub fn assert_signal(output: &Output, signal: i32) {
         "{status}: {}",
         crate::stderr(output)
     );
-}
-
-/// Waits for a run that was started with its output captured.
-pub fn output_of(child: std::process::Child) -> Output {
-    process::wait(child)
 }

@@ -96,7 +96,7 @@ fn check(test: &str, beside: Beside) {
         left.retain(|path| {
             !path
                 .extension()
-                .is_some_and(|end| end == "json" || end == "png")
+                .is_some_and(|end| end == "json" || end == "svg" || end == "png")
         });
         assert_eq!(left, Vec::<PathBuf>::new(), "left in the user's directory");
         let record = tests::bench::only_record(&root.join("work"));

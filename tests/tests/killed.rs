@@ -230,6 +230,24 @@ fn sigkill_at_random_moments() {
     });
 }
 
+/// Whether it comes before the payload is there, while it is being unpacked, or later: SIGTERM ends the run by SIGTERM.
+#[test]
+fn sigterm_at_random_moments() {
+    let random = std::sync::Mutex::new(Random::from_printed_seed());
+    everywhere("sigterm_at_random_moments", SHELL, |site, rung| {
+        for _ in 0..15 {
+            let mut run = start(site.command(rung, &WAITING).stdin(Stdio::piped()));
+            let input = run.stdin.take();
+            let delay_us = random.lock().expect("random numbers").below(40_000);
+            std::thread::sleep(Duration::from_micros(delay_us));
+            kill(pid_of(&run), Signal::SIGTERM).expect("kill");
+            assert_eq!(wait(run).status.signal(), Some(libc::SIGTERM));
+            drop(input);
+            assert_nothing_left(site);
+        }
+    });
+}
+
 /// All of a run is killed at once, as by a batch system or the kernel's out-of-memory killer. What stays goes with the next.
 #[test]
 fn sigkill_to_all_at_random_moments() {

@@ -51,3 +51,30 @@ fn remove_directory(parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> Result
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::*;
+
+    /// Whoever removes a directory may be stopped half-way. Without its lock file, no later run would touch the rest.
+    #[test]
+    fn the_lock_file_goes_last() {
+        let base = tempfile::tempdir().unwrap();
+        let parent = File::open(base.path()).unwrap();
+        // Too deep to be removed, so removing stops there. Directories are listed in an order of their own, hence both.
+        let deep = "d/".repeat(DEPTH_LIMIT + 2);
+        for (name, lock_first) in [(c"one", true), (c"two", false)] {
+            let directory = base.path().join(name.to_str().unwrap());
+            fs::create_dir(&directory).unwrap();
+            if lock_first {
+                fs::write(directory.join("lock"), "").unwrap();
+            }
+            fs::create_dir_all(directory.join(&deep)).unwrap();
+            fs::write(directory.join("lock"), "").unwrap();
+            assert_eq!(remove_tree(parent.as_fd(), name), Err(Errno::ELOOP));
+            assert!(directory.join("lock").exists());
+        }
+    }
+}
