@@ -1,9 +1,10 @@
 # Thin: each recipe is a few lines, the logic is in the programs.
 PACKAGES := gcc libc6-dev pkg-config libhwloc-dev libopenblas-pthread-dev
 TEST_PACKAGES := squashfs-tools
+BENCH_PACKAGES := python3-venv hyperfine
 CARGO ?= cargo
 
-.PHONY: run test lint setup setup-test speed start clean FORCE
+.PHONY: run test lint setup setup-test setup-bench speed start codec clean FORCE
 
 run: bench.run
 	./bench.run --size small
@@ -11,7 +12,8 @@ run: bench.run
 # Debian packages that are missing, by name; nothing is asked or changed when none is.
 setup: WANTED = $(PACKAGES)
 setup-test: WANTED = $(PACKAGES) $(TEST_PACKAGES)
-setup setup-test:
+setup-bench: WANTED = $(BENCH_PACKAGES)
+setup setup-test setup-bench:
 	@./.ci/install-packages $(WANTED)
 
 bench.run: target/release/bench target/release/bundle
@@ -30,12 +32,15 @@ lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-# The measured claims of the README: against numpy, and how fast a bundle starts.
-speed: bench.run
+# The measured claims of the documents: against numpy, how fast a bundle starts, and what compression costs.
+speed: setup-bench bench.run
 	harness/benches/against_numpy.py ./bench.run
 
-start: bench.run
+start: setup-bench bench.run
 	bundle/benches/start.sh ./bench.run
+
+codec: setup-bench bench.run
+	bundle/benches/codec.py target/release/bundle target/release/bench
 
 clean:
 	$(CARGO) clean

@@ -112,13 +112,16 @@ impl PackFlags {
     }
 }
 
+/// squashfs counts the seconds since 1970 in 32 bits.
 fn source_date_epoch() -> Result<u64> {
-    match env::var("SOURCE_DATE_EPOCH") {
-        Ok(text) => text.parse().with_context(|| {
-            format!("cannot read SOURCE_DATE_EPOCH: '{text}' is not a number of seconds")
-        }),
-        Err(_) => Ok(0),
-    }
+    let Some(text) = env::var_os("SOURCE_DATE_EPOCH") else {
+        return Ok(0);
+    };
+    let text = text.to_string_lossy();
+    let seconds: u32 = text.parse().with_context(|| {
+        format!("cannot use SOURCE_DATE_EPOCH: '{text}' is not a number of seconds below 2^32")
+    })?;
+    Ok(u64::from(seconds))
 }
 
 fn parse_include(text: &str) -> Result<Include> {

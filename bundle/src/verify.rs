@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -16,8 +17,7 @@ use crate::read::read_files;
 pub fn verify(path: &Path) -> Result<()> {
     let bytes = fs::read(path).with_context(|| format!("cannot read '{}'", path.display()))?;
     let digest = check(&bytes).with_context(|| format!("'{}' does not verify", path.display()))?;
-    println!("{digest}  {}", path.display());
-    Ok(())
+    writeln!(io::stdout(), "{digest}  {}", path.display()).context("cannot print")
 }
 
 fn check(bytes: &[u8]) -> Result<Digest> {

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """bench against numpy: the article's script and ours, interleaved, at the same n, type and number of threads.
 
-    harness/benches/against_numpy.py ./bench.run [--quick] [--rounds N] [--python PYTHON]
+    harness/benches/against_numpy.py ./bench.run [--quick] [--only N] [--rounds N] [--python PYTHON]
 
 numpy is the newest that pip finds for the Python given, in a virtual environment of its own below target/. Each round
 runs both programs once, in alternating order; each program warms up (not at n = 10000, where that is lost in the noise
-and takes minutes) and then takes its samples. The table gives the median GFLOPS of all samples of each, and the ratio
-ours/numpy as the median of the rounds' ratios with the least and the greatest.
+and takes minutes) and then takes its samples. The table gives the median GFLOPS of all samples of each and their ratio;
+and, since the machine's speed drifts from round to round, the ratio in each round: the median of those, the least, the
+greatest.
 """
 
 import argparse
@@ -97,6 +98,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bench", type=pathlib.Path, help="bench.run, or the program bench")
     parser.add_argument("--quick", action="store_true", help="small sizes only: a minute instead of half an hour")
+    parser.add_argument("--only", type=int, metavar="N", help="this n alone")
     parser.add_argument("--rounds", type=int, help="rounds of every case")
     parser.add_argument("--python", default=sys.executable, help="the Python to install numpy for: newer ones get newer ones")
     arguments = parser.parse_args()
@@ -107,8 +109,9 @@ def main():
     ).stdout.strip()
     cpus = len(os.sched_getaffinity(0))
     print(f"{bench.name} against numpy {version}, median GFLOPS")
-    print(f"{'n':>6} {'type':>5} {'threads':>7} {'bench':>9} {'numpy':>9} {'ratio':>7} {'least':>7} {'greatest':>9}")
-    for n, repeats, warmup, rounds in QUICK_CASES if arguments.quick else CASES:
+    print(f"{'n':>6} {'type':>5} {'threads':>7} {'bench':>9} {'numpy':>9} {'ratio':>7} {'paired':>7} {'least':>7} {'greatest':>9}")
+    cases = QUICK_CASES if arguments.quick else CASES
+    for n, repeats, warmup, rounds in [case for case in cases if arguments.only in (None, case[0])]:
         for dtype in ("f64", "f32"):
             for threads in (1, 2)[: min(2, cpus)]:
                 ours, theirs, ratios = compare(
@@ -116,7 +119,7 @@ def main():
                 )
                 print(
                     f"{n:>6} {dtype:>5} {threads:>7} {ours:>9.1f} {theirs:>9.1f}"
-                    f" {statistics.median(ratios):>7.3f} {min(ratios):>7.3f} {max(ratios):>9.3f}",
+                    f" {ours / theirs:>7.3f} {statistics.median(ratios):>7.3f} {min(ratios):>7.3f} {max(ratios):>9.3f}",
                     flush=True,
                 )
 

@@ -34,26 +34,62 @@ const CORES: [&str; 20] = [
     "EXCAVATOR",
 ];
 
-/// Asks the linker for the order. Where that cannot be had (another architecture, whose linker is not lld; no nm), the
-/// program is only larger when packed, and a warning says so.
+/// Asks the linker for the order. Where that cannot be had (a linker that is not lld, no nm), the program is only larger
+/// when packed, and a warning says so.
 pub(crate) fn request() {
     if env::var("TARGET").as_deref() != Ok("x86_64-unknown-linux-gnu") {
         return;
     }
     let archive = Path::new("/usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblas.a");
-    println!("cargo::rerun-if-changed={}", archive.display());
-    match write_order(archive) {
-        Ok(file) => {
-            println!(
-                "cargo::rustc-link-arg-bins=-Wl,--symbol-ordering-file={}",
-                file.display()
-            );
+    if archive.exists() {
+        println!("cargo::rerun-if-changed={}", archive.display());
+    }
+    let order = write_order(archive).and_then(|file| {
+        let arguments = [
+            format!("-Wl,--symbol-ordering-file={}", file.display()),
             // Most of the symbols are not linked in.
-            println!("cargo::rustc-link-arg-bins=-Wl,--no-warn-symbol-ordering");
+            "-Wl,--no-warn-symbol-ordering".to_owned(),
+        ];
+        try_linker(&arguments).map(|()| arguments)
+    });
+    match order {
+        Ok(arguments) => {
+            for argument in arguments {
+                println!("cargo::rustc-link-arg-bins={argument}");
+            }
         }
-        Err(reason) => println!(
-            "cargo::warning=kernels stay in the archive's order, the bundle will be larger: {reason}"
-        ),
+        Err(reason) => {
+            println!(
+                "cargo::warning=the bundle will be larger, kernels stay in the archive's order: {reason}"
+            );
+        }
+    }
+}
+
+/// Links an empty program with these arguments, as the real one will be.
+fn try_linker(arguments: &[String]) -> Result<(), String> {
+    let variable = |name| env::var(name).map_err(|_| format!("cargo has not set {name}"));
+    let directory = PathBuf::from(variable("OUT_DIR")?);
+    let source = directory.join("empty.rs");
+    fs::write(&source, "fn main() {}\n")
+        .map_err(|error| format!("cannot write {}: {error}", source.display()))?;
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let output = Command::new(variable("RUSTC")?)
+        .args(flags.split('\u{1f}').filter(|flag| !flag.is_empty()))
+        .args(
+            arguments
+                .iter()
+                .map(|argument| format!("-Clink-arg={argument}")),
+        )
+        .arg("-o")
+        .arg(directory.join("empty"))
+        .arg(&source)
+        .output()
+        .map_err(|error| format!("cannot run rustc: {error}"))?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err("the linker does not know --symbol-ordering-file (lld does)".to_owned())
     }
 }
 

@@ -2,11 +2,14 @@
 
 mod link_order;
 
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
     link_order::request();
     for source in [
+        "../.cargo",
+        "../Cargo.toml",
         "../kernels",
         "../harness",
         "../results",
@@ -15,7 +18,10 @@ fn main() {
     ] {
         println!("cargo::rerun-if-changed={source}");
     }
-    println!("cargo::rerun-if-changed=../.git/logs/HEAD");
+    // A path that does not exist (in a tarball, in a second worktree) would make every build start over.
+    if Path::new("../.git/logs/HEAD").exists() {
+        println!("cargo::rerun-if-changed=../.git/logs/HEAD");
+    }
     println!("cargo::rerun-if-env-changed=BENCH_COMMIT");
     let commit = std::env::var("BENCH_COMMIT")
         .ok()

@@ -1,7 +1,7 @@
 //! What the control groups of this process allow: CPU time and memory, versions 1 and 2, all ancestors counted.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The limits of the control groups that this process is in. The tightest one of all ancestors counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -112,21 +112,33 @@ impl<'a> Mount<'a> {
 
     /// The directories of the group and of its ancestors, as far up as they are mounted.
     fn directories(&self, root: &Path, path: &str) -> Vec<PathBuf> {
-        let below = path.strip_prefix(self.root).unwrap_or(path);
-        let top = root.join(self.point.trim_start_matches('/'));
-        let full = top.join(below.trim_start_matches('/'));
+        let top = root.join(unescape(self.point).trim_start_matches('/'));
+        // A path that leads out of what is mounted (`/../..`) tells nothing about what is below the top.
+        let below = Path::new(path)
+            .strip_prefix(unescape(self.root))
+            .ok()
+            .filter(|below| !below.components().any(|part| part == Component::ParentDir));
+        let full = below.map_or_else(|| top.clone(), |below| top.join(below));
         let mut directories: Vec<PathBuf> = full
             .ancestors()
             .take_while(|directory| directory.starts_with(&top))
             .map(Path::to_owned)
             .collect();
-        // A path that leads out of what is mounted (`/../..`) is not below the top: then only the top can be read.
         directories.retain(|directory| directory.is_dir());
         if directories.is_empty() {
             directories.push(top);
         }
         directories
     }
+}
+
+/// mountinfo writes a space as `\040`, and so with tab, line feed and backslash.
+fn unescape(field: &str) -> String {
+    field
+        .replace("\\040", " ")
+        .replace("\\011", "\t")
+        .replace("\\012", "\n")
+        .replace("\\134", "\\")
 }
 
 fn read(directory: &Path, file: &str) -> Option<String> {
@@ -277,6 +289,24 @@ mod tests {
                 ..Limits::default()
             },
         );
+    }
+
+    #[test]
+    fn a_group_elsewhere_in_the_tree_is_not_taken_for_one_below_the_mount() {
+        let quota = |path| {
+            [
+                ("proc/self/cgroup", path),
+                (
+                    "proc/self/mountinfo",
+                    "30 23 0:26 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
+                ),
+                ("sys/fs/cgroup/cpu.max", "max 100000\n"),
+                ("sys/fs/cgroup/d/cpu.max", "100000 100000\n"),
+                ("sys/fs/cpu.max", "100000 100000\n"),
+            ]
+        };
+        check(&quota("0::/docker/abcd\n"), Limits::default());
+        check(&quota("0::/docker/abc/../..\n"), Limits::default());
     }
 
     #[test]

@@ -11,8 +11,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::exit::Failure;
-use crate::software;
+use crate::exit::{Exit, Failure};
+use crate::{output, software};
 
 /// Measures matrix products, proves each result right, and records what it found.
 #[derive(Debug, Parser)]
@@ -123,7 +123,10 @@ Exit codes:
 pub fn parse() -> Result<Cli, Failure> {
     let words: Vec<OsString> = std::env::args_os().collect();
     Cli::try_parse_from(&words).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match error.print() {
+            Ok(()) => std::process::exit(Exit::Pass as i32),
+            Err(error) => output::failure(&error),
+        },
         ErrorKind::InvalidUtf8 => Failure::usage(not_utf8(&words)),
         _ => Failure::usage(one_line(&error)),
     })

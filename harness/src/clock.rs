@@ -28,7 +28,8 @@ pub fn time<R>(region: impl FnOnce() -> R) -> (R, Elapsed) {
     (result, elapsed)
 }
 
-/// The smallest step that the clock was seen to make in a thousand readings.
+/// The shortest time that two readings of the clock one after the other were apart, in a thousand tries: what can be told
+/// apart, the cost of a reading included.
 pub fn resolution_s() -> f64 {
     (0..1000)
         .map(|_| smallest_step())

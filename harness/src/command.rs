@@ -4,7 +4,7 @@ use clap::CommandFactory;
 
 use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Failure};
-use crate::run;
+use crate::{output, run};
 
 /// Does what the command line asks for.
 ///
@@ -16,7 +16,9 @@ pub fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "bench", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "bench", &mut script);
+            output::print_line(String::from_utf8_lossy(&script).trim_end())?;
             Ok(Exit::Pass)
         }
     }

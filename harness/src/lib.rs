@@ -11,6 +11,7 @@ pub mod exit;
 pub mod host;
 pub mod measure;
 pub mod memory;
+pub mod output;
 pub mod plan;
 pub mod progress;
 pub mod run;

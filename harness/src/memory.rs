@@ -3,19 +3,24 @@
 use std::fs;
 
 use nix::sys::resource::{Resource, getrlimit};
+use nix::unistd::{SysconfVar, sysconf};
 
 use crate::cgroup;
 
-/// Memory besides the matrices: the library's packing buffers for each thread, the program, the verification's vectors.
-const OVERHEAD_BYTES: u64 = 64 << 20;
+/// Memory besides the matrices, whatever the number of threads: the program, the verification's vectors, the plot.
+const OVERHEAD_BYTES: u64 = 32 << 20;
+
+/// Memory for each thread: what OpenBLAS touches of its packing buffer, and stacks.
+const OVERHEAD_PER_THREAD_BYTES: u64 = 32 << 20;
 
 /// What the host has and what of it this process may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// What the host has.
-    pub total_bytes: u64,
-    /// The least of what the host has free, what the control group leaves, and what the resource limits allow.
-    pub available_bytes: u64,
+    /// What the host has; `None` when it does not tell.
+    pub total_bytes: Option<u64>,
+    /// The least of what the host has free, what the control group leaves, and what the resource limits allow;
+    /// `None` when none of them can be read.
+    pub available_bytes: Option<u64>,
     /// The control group's limit.
     pub cgroup_limit_bytes: Option<u64>,
     /// Which of them is the least.
@@ -54,27 +59,30 @@ pub fn available(cgroup: &cgroup::Limits) -> Memory {
         (cgroup.memory_free_bytes, LimitedBy::ControlGroup),
         (address_space_bytes(), LimitedBy::AddressSpace),
     ];
-    let (available_bytes, limited_by) = limits
+    let least = limits
         .into_iter()
-        .filter_map(|(bytes, name)| Some((bytes?, name)))
-        .min_by_key(|(bytes, _)| *bytes)
-        .unwrap_or((u64::MAX, LimitedBy::AddressSpace));
+        .filter_map(|(bytes, limit)| Some((bytes?, limit)))
+        .min_by_key(|(bytes, _)| *bytes);
     Memory {
-        total_bytes: meminfo_bytes(&meminfo, "MemTotal:").unwrap_or(0),
-        available_bytes,
+        total_bytes: meminfo_bytes(&meminfo, "MemTotal:"),
+        available_bytes: least.map(|(bytes, _)| bytes),
         cgroup_limit_bytes: cgroup.memory_limit_bytes,
-        limited_by,
+        limited_by: least.map_or(LimitedBy::Host, |(_, limit)| limit),
     }
 }
 
 /// What a run with matrices of this size takes in all.
-pub fn needed_bytes(matrix_bytes: u64) -> u64 {
-    matrix_bytes.saturating_add(OVERHEAD_BYTES)
+pub fn needed_bytes(matrix_bytes: u64, threads: usize) -> u64 {
+    matrix_bytes.saturating_add(overhead_bytes(threads))
+}
+
+fn overhead_bytes(threads: usize) -> u64 {
+    OVERHEAD_BYTES + threads as u64 * OVERHEAD_PER_THREAD_BYTES
 }
 
 /// The largest n, rounded down to a multiple of 100 where it is large, whose three matrices fit into what is available.
-pub fn largest_n(available_bytes: u64, element_bytes: usize) -> usize {
-    let for_matrices = available_bytes.saturating_sub(OVERHEAD_BYTES);
+pub fn largest_n(available_bytes: u64, element_bytes: usize, threads: usize) -> usize {
+    let for_matrices = available_bytes.saturating_sub(overhead_bytes(threads));
     let n = (for_matrices / (3 * element_bytes as u64)).isqrt() as usize;
     if n > 1000 { n - n % 100 } else { n }
 }
@@ -93,7 +101,8 @@ fn address_space_bytes() -> Option<u64> {
     }
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = statm.split(' ').next()?.parse().unwrap_or(0);
-    Some(soft.saturating_sub(pages * 4096))
+    let page_bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten()?;
+    Some(soft.saturating_sub(pages * page_bytes as u64))
 }
 
 #[cfg(test)]
@@ -103,7 +112,8 @@ mod tests {
     #[test]
     fn this_host_has_memory() {
         let memory = available(&cgroup::Limits::default());
-        assert!(memory.available_bytes > 0 && memory.available_bytes <= memory.total_bytes);
+        assert!(memory.available_bytes.unwrap() > 0);
+        assert!(memory.available_bytes <= memory.total_bytes);
     }
 
     #[test]
@@ -113,17 +123,17 @@ mod tests {
             ..cgroup::Limits::default()
         };
         let memory = available(&limits);
-        assert_eq!(memory.available_bytes, 12_345);
+        assert_eq!(memory.available_bytes, Some(12_345));
         assert_eq!(memory.limited_by, LimitedBy::ControlGroup);
     }
 
     #[test]
     fn the_largest_n_fits_and_the_next_does_not() {
         let available = 24_000_000_000;
-        let n = largest_n(available, 8) as u64;
-        assert!(needed_bytes(3 * 8 * n * n) <= available);
-        assert!(needed_bytes(3 * 8 * (n + 100) * (n + 100)) > available);
-        assert_eq!(largest_n(0, 8), 0);
+        let n = largest_n(available, 8, 2) as u64;
+        assert!(needed_bytes(3 * 8 * n * n, 2) <= available);
+        assert!(needed_bytes(3 * 8 * (n + 100) * (n + 100), 2) > available);
+        assert_eq!(largest_n(0, 8, 2), 0);
     }
 
     #[test]

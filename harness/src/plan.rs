@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use kernels::{Dtype, matmul_norm};
+use kernels::{Dtype, matmul_norm, openblas};
 use results::record;
 
 use crate::cli::RunArgs;
@@ -83,11 +83,12 @@ impl Plan {
         let limits = cgroup::limits();
         let topology = topology::read(limits.cpu_quota);
         let memory = memory::available(&limits);
-        let threads = threads::choose(args.threads.as_deref(), variable, &topology)
+        let library_max = openblas::describe().threads_max;
+        let threads = threads::choose(args.threads.as_deref(), variable, &topology, library_max)
             .map_err(Failure::usage)?;
         let cases = cases(args)?;
         for case in &cases {
-            check_memory(case, &memory)?;
+            check_memory(case, threads.count, &memory)?;
         }
         Ok(Self {
             cases,
@@ -165,26 +166,30 @@ fn verbosity(args: &RunArgs) -> Verbosity {
 }
 
 /// Refuses what would make the kernel kill this process, or another, minutes later.
-fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
+fn check_memory(case: &CasePlan, threads: usize, memory: &Memory) -> Result<(), Failure> {
+    let Some(available_bytes) = memory.available_bytes else {
+        return Ok(());
+    };
     let CasePlan { size, dtype } = case;
     let matrices = matmul_norm::matrix_bytes(size.n, *dtype).unwrap_or(u64::MAX);
-    let needed = memory::needed_bytes(matrices);
-    if needed <= memory.available_bytes {
+    let needed = memory::needed_bytes(matrices, threads);
+    if needed <= available_bytes {
         return Ok(());
     }
-    let fits = memory::largest_n(memory.available_bytes, dtype.size_bytes());
+    let remedy = match memory::largest_n(available_bytes, dtype.size_bytes(), threads) {
+        0 => "free some memory".to_owned(),
+        n => format!("the largest that fits is --size {n}"),
+    };
     let single = match dtype {
-        Dtype::F64 if memory::needed_bytes(matrices / 2) <= memory.available_bytes => {
+        Dtype::F64 if memory::needed_bytes(matrices / 2, threads) <= available_bytes => {
             " or --dtype f32"
         }
         _ => "",
     };
     Err(Failure::usage(anyhow::anyhow!(
-        "cannot run {size} in {dtype}: it needs {} and {} (the largest that fits is --size {fits}{single})",
+        "cannot run {size} in {dtype}: it needs {} and {} ({remedy}{single})",
         gigabytes(needed),
-        memory
-            .limited_by
-            .describe(&gigabytes(memory.available_bytes)),
+        memory.limited_by.describe(&gigabytes(available_bytes)),
     )))
 }
 
@@ -198,8 +203,8 @@ mod tests {
     use expect_test::{Expect, expect};
 
     const MEMORY: Memory = Memory {
-        total_bytes: 25_000_000_000,
-        available_bytes: 24_000_000_000,
+        total_bytes: Some(25_000_000_000),
+        available_bytes: Some(24_000_000_000),
         cgroup_limit_bytes: None,
         limited_by: memory::LimitedBy::Host,
     };
@@ -209,7 +214,7 @@ mod tests {
             size: Size::parse(size).unwrap(),
             dtype,
         };
-        let message = match check_memory(&case, &MEMORY) {
+        let message = match check_memory(&case, 2, &MEMORY) {
             Ok(()) => "fits".to_owned(),
             Err(failure) => failure.to_string(),
         };

@@ -2,7 +2,6 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -14,6 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::measure::{Event, measure};
+use crate::output::print_line;
 use crate::plan::{Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
 use crate::{clock, host, software};
@@ -101,19 +101,6 @@ fn measure_all(plan: &Plan, clock_resolution_s: f64) -> Result<Vec<Case>, Failur
     }
     progress.finish();
     Ok(cases)
-}
-
-/// Prints a line at once, also into a pipe, so that who reads along sees each sample when it is done.
-fn print_line(line: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")
-        .and_then(|()| stdout.flush())
-        .map_err(|error| {
-            Failure::new(
-                Exit::InputOutput,
-                anyhow::anyhow!("cannot write to standard output: {error} (direct it elsewhere)"),
-            )
-        })
 }
 
 /// Stores and plots the record and prints what is to be printed.

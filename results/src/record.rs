@@ -120,11 +120,11 @@ pub struct Cache {
 /// Main memory.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Memory {
-    /// What the host has.
-    pub total_bytes: u64,
+    /// What the host has; `null` when it does not tell.
+    pub total_bytes: Option<u64>,
     /// What this process could take when the run began: the least of what the host has free, what its control group
-    /// leaves, and what its resource limits allow.
-    pub available_bytes: u64,
+    /// leaves, and what its resource limits allow; `null` when none of them can be read.
+    pub available_bytes: Option<u64>,
     /// The limit of the control group; `null` when there is none.
     pub cgroup_limit_bytes: Option<u64>,
 }
@@ -201,7 +201,7 @@ pub struct Settings {
     pub seed: u64,
     /// Threads, and who chose their number.
     pub threads: Threads,
-    /// The resolution of the clock that took the times: the smallest step seen.
+    /// The resolution of the clock that took the times: the shortest time between two readings one after the other.
     pub clock_resolution_s: f64,
 }
 

@@ -80,11 +80,17 @@ impl StoredRecord {
 ///
 /// # Errors
 ///
-/// [`StoreError::Directory`] when it cannot be made or written.
+/// [`StoreError::Directory`] when it cannot be made or written, [`StoreError::Write`] when there is no room.
 pub fn prepare_directory(directory: &Path) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Directory {
-        directory: directory.to_owned(),
-        source,
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Write {
+            path: directory.to_owned(),
+            source,
+        },
+        _ => StoreError::Directory {
+            directory: directory.to_owned(),
+            source,
+        },
     };
     fs::create_dir_all(directory).map_err(failed)?;
     let mut probe = tempfile::tempfile_in(directory).map_err(failed)?;
@@ -109,7 +115,7 @@ pub fn write_record(directory: &Path, record: &Record) -> Result<StoredRecord, S
 ///
 /// # Errors
 ///
-/// [`StoreError::Write`]; a file of that name is as it was.
+/// [`StoreError::Write`] when it could not be written; a file of that name is as it was.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -120,13 +126,14 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), StoreError> {
         Err(_) => write_renamed(directory, path, content),
         written => written,
     };
-    written
-        // The name is on the disk only when the directory is.
-        .and_then(|()| File::open(directory)?.sync_all())
-        .map_err(|source| StoreError::Write {
-            path: path.to_owned(),
-            source,
-        })
+    written.map_err(|source| StoreError::Write {
+        path: path.to_owned(),
+        source,
+    })?;
+    // The name is on the disk only when the directory is. Some directories cannot be opened or synced: the file is
+    // there all the same, and whole.
+    let _ = File::open(directory).and_then(|directory| directory.sync_all());
+    Ok(())
 }
 
 /// A file without a name is gone when the process is, however that ends.

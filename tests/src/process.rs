@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// After so long a run is taken to hang. Nothing that is tested here takes a tenth of it.
-const HANG_TIMEOUT: Duration = Duration::from_secs(120);
+const HANG_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// How long what ends by itself (a janitor, a namespace) may take to.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -60,7 +60,7 @@ fn the_record_says_what_was_measured_and_on_what() {
     }
     assert_eq!(record.software.blas.name, "OpenBLAS");
     assert!(!record.software.blas.core.is_empty());
-    assert!(record.host.memory.total_bytes > 0);
+    assert!(record.host.memory.total_bytes > Some(0));
     let bundle = record.software.bundle.expect("it was carried by a bundle");
     assert_eq!(bundle.digest.len(), 64, "{bundle:?}");
     assert!(bundle.rung.is_some());
@@ -97,6 +97,17 @@ fn threads_come_from_the_option_then_the_environment() {
     let record: Record = serde_json::from_slice(&output.stdout).expect("a record");
     assert_eq!(record.settings.threads.count, 1);
     assert_eq!(record.settings.threads.source, "OMP_NUM_THREADS");
+    assert_eq!(record.cases[0].threads_used, 1);
+
+    let output = bench(
+        directory.path(),
+        &["--size", "300", "--threads", "1", "--output", "-"],
+    )
+    .env("OMP_NUM_THREADS", "99999")
+    .output()
+    .expect("it starts");
+    let record: Record = serde_json::from_slice(&output.stdout).expect("a record");
+    assert_eq!(record.settings.threads.source, "--threads");
     assert_eq!(record.cases[0].threads_used, 1);
 }
 
@@ -276,6 +287,9 @@ fn an_argument_that_is_not_utf8() {
         "{}",
         stderr(&output)
     );
+    assert_eq!(stderr(&output).lines().count(), 1);
+    let left = fs::read_dir(directory.path()).expect("the scratch directory");
+    assert_eq!(left.count(), 0);
 
     // A directory may have any name.
     let words = [
@@ -309,15 +323,19 @@ fn a_full_disk_leaves_nothing_half_written() {
         );
     }
     let directory = scratch();
-    // Room for the directory and its probe, none for a record.
-    let script = "mkdir full; mount -t tmpfs -o size=8k none full; head -c 3000 /dev/zero > full/other; \
-                  code=0; \"$BENCH\" --size test --output full || code=$?; ls -A full >&2; exit $code";
-    let output = in_private_mounts(directory.path(), script);
-    let message = stderr(&output);
-    assert_eq!(output.status.code(), Some(74), "{message}");
-    let lines: Vec<&str> = message.lines().collect();
-    assert!(lines[0].contains("no space left on device"), "{message}");
-    assert_eq!(lines[1..], ["other"], "{message}");
+    // Two pages leave room for the first look at the directory and none for a record; one page leaves no room at all.
+    for size in ["8k", "4k"] {
+        let script = format!(
+            "mkdir -p full; mount -t tmpfs -o size={size} none full; head -c 3000 /dev/zero > full/other; \
+             code=0; \"$BENCH\" --size test --output full || code=$?; ls -A full >&2; exit $code"
+        );
+        let output = in_private_mounts(directory.path(), &script);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(74), "{message}");
+        let lines: Vec<&str> = message.lines().collect();
+        assert!(lines[0].contains("no space left on device"), "{message}");
+        assert_eq!(lines[1..], ["other"], "{message}");
+    }
 }
 
 #[test]

@@ -16,10 +16,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("bundle-squashfs", &[]),
     ("bundle-runtime", &["bundle-format", "bundle-squashfs"]),
     ("bundle-launch", &["bundle-format", "bundle-runtime"]),
-    (
-        "bundle",
-        &["bundle-format", "bundle-runtime", "bundle-squashfs"],
-    ),
+    ("bundle", &["bundle-format", "bundle-squashfs"]),
 ];
 
 /// Where unsafe code is allowed: calls into C, system calls that no library wraps, and what runs between fork and exec.

@@ -75,6 +75,12 @@ fn info(manifest: &Manifest) -> u8 {
     let text = serde_json::to_string_pretty(manifest).unwrap_or_default();
     match writeln!(std::io::stdout(), "{text}") {
         Ok(()) => 0,
-        Err(_) => 125,
+        Err(error) => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "bundle: cannot print the manifest: {error}"
+            );
+            125
+        }
     }
 }

@@ -155,7 +155,11 @@ impl Step {
                 "allow user namespaces: sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, \
                  or the container's seccomp profile"
             }
-            Step::MapIds | Step::StopPropagation | Step::MountTmpfs | Step::MakeReadOnly => {
+            Step::MapIds => {
+                "root needs CAP_SETFCAP for that; for others allow it: \
+                 sysctl kernel.apparmor_restrict_unprivileged_userns, or the container's security profile"
+            }
+            Step::StopPropagation | Step::MountTmpfs | Step::MakeReadOnly => {
                 "allow it in user namespaces: sysctl kernel.apparmor_restrict_unprivileged_userns, \
                  or the container's security profile"
             }

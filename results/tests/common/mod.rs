@@ -69,8 +69,8 @@ fn host() -> Host {
             ],
         },
         memory: Memory {
-            total_bytes: 134_794_776_576,
-            available_bytes: 121_034_563_584,
+            total_bytes: Some(134_794_776_576),
+            available_bytes: Some(121_034_563_584),
             cgroup_limit_bytes: None,
         },
         os: Os {
