@@ -26,7 +26,8 @@ pub fn start(request: &StartRequest<'_>) -> Result<Ended, Error> {
     };
     request.trace.done("begun to make a private namespace");
     // The child that tries it, if there is one, works meanwhile.
-    let verified = verify(request);
+    let bytes = request.bundle.image();
+    let verified = verify(request, &bytes);
     let entered = attempt.map(|attempt| attempt.and_then(Attempt::enter));
     let image = verified?;
 
@@ -56,11 +57,11 @@ fn forced_rung() -> Result<Option<Rung>, Error> {
         .transpose()
 }
 
-fn verify<'a>(request: &StartRequest<'a>) -> Result<Image<'a>, Error> {
+fn verify<'a>(request: &StartRequest<'_>, image: &'a &[u8]) -> Result<Image<'a>, Error> {
     request.bundle.verify_launcher()?;
     request.bundle.verify_image()?;
     request.trace.done("verified launcher and image");
-    Ok(Image::open(request.bundle.image())?)
+    Ok(Image::open(image)?)
 }
 
 fn start_supervised(
