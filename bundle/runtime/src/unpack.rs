@@ -152,7 +152,7 @@ fn write_files(
     let jobs = plan(image, files)?;
     let next = AtomicUsize::new(0);
     let work = || -> Result<(), Error> {
-        let mut reader = BlockReader::new()?;
+        let mut reader = BlockReader::new();
         let mut buffer = vec![0; image.superblock().block_size_bytes as usize];
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let done = run(job, image, &targets, &mut reader, &mut buffer);
@@ -204,13 +204,13 @@ fn plan(image: &Image<'_>, files: &[(&WalkEntry, &FileInode)]) -> Result<Vec<Job
     let mut fragments: BTreeMap<u32, Vec<Tail>> = BTreeMap::new();
     for (target, (_, inode)) in files.iter().enumerate() {
         let mut offset = 0;
-        for block in &inode.blocks {
+        for block in image.blocks(inode)?.iter() {
             // A hole is there already: the file has been sized.
             if !block.is_hole() {
                 jobs.push(Job::Data {
                     target,
                     offset,
-                    block: *block,
+                    block,
                 });
             }
             offset += u64::from(block.size_bytes);
