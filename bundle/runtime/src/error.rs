@@ -315,7 +315,26 @@ fn space_remedy(errno: Errno) -> &'static str {
     }
 }
 
+/// One line for each reason, with all the rungs that it keeps from holding.
 fn rung_lines(failures: &[(u8, Box<Error>)]) -> String {
-    let line = |(rung, error): &(u8, Box<Error>)| format!("rung {rung} does not hold: {error}");
-    failures.iter().map(line).collect::<Vec<_>>().join("\n")
+    let mut reasons: Vec<(String, Vec<u8>)> = Vec::new();
+    for (rung, error) in failures {
+        let text = error.to_string();
+        match reasons.iter_mut().find(|(reason, _)| *reason == text) {
+            Some((_, rungs)) => rungs.push(*rung),
+            None => reasons.push((text, vec![*rung])),
+        }
+    }
+    let line = |(reason, rungs): &mut (String, Vec<u8>)| {
+        rungs.sort_unstable();
+        match &rungs[..] {
+            [rung] => format!("rung {rung} does not hold: {reason}"),
+            [first @ .., last] => {
+                let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+                format!("rungs {} and {last} do not hold: {reason}", first.join(", "))
+            }
+            [] => reason.clone(),
+        }
+    };
+    reasons.iter_mut().map(line).collect::<Vec<_>>().join("\n")
 }

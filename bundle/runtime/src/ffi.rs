@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags};
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigHandler, SigmaskHow, Signal};
 use nix::unistd::{ForkResult, Pid};
 
 /// Can pages of this file be executed? A file system mounted noexec says EPERM here, before anything is unpacked.

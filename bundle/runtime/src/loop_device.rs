@@ -24,7 +24,11 @@ pub(crate) fn mount(attempt: &Attempt<'_>, at: &Path) -> Result<(), Error> {
     let layout = request.bundle.trailer().layout;
     if attempt.job == Job::Run {
         let thread_count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        request.bundle.image().verify_all(thread_count)?;
+        request
+            .bundle
+            .image()
+            .verify_all(thread_count)
+            .map_err(bundle_format::FormatError::from)?;
         request.trace.done("verified the image");
     }
     let (device, name) = attach(request.file, &layout.image())?;

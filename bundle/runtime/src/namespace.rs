@@ -7,7 +7,7 @@
 //! refuse what follows. Whoever tries is a process that can end with all that it made (see child.rs).
 
 use std::fs;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -136,11 +136,7 @@ pub(crate) fn mount_served(at: &Path) -> Result<OwnedFd, Error> {
     let device = nix::fcntl::open("/dev/fuse", flags, Mode::empty())
         .map_err(refused(Step::OpenFuse))?;
     let (uid, gid) = (nix::unistd::getuid(), nix::unistd::getgid());
-    // Other users than the one who mounts can be in the namespace only if it is root's; modes are checked all the same.
-    let options = format!(
-        "fd={},rootmode=40000,user_id={uid},group_id={gid},default_permissions,allow_other",
-        device.as_raw_fd()
-    );
+    let options = bundle_fuse::mount_options(device.as_fd(), uid.as_raw(), gid.as_raw());
     let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOATIME;
     mount(
         Some("bundle"),
