@@ -21,7 +21,7 @@ use crate::ffi::ChildState;
 use crate::front::Signals;
 use crate::orphans::{self, Children};
 use crate::request::{Attempt, Job, Rung};
-use crate::{Error, cached, child, directory, ffi, serve};
+use crate::{Error, cached, child, directory, ffi, serve, stdio};
 
 /// Runs the keeper in a process that has just been forked for it.
 pub(crate) fn run(
@@ -62,13 +62,23 @@ pub(crate) fn run(
 
 fn detach() {
     let _ = nix::unistd::setsid();
-    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
+    if let Some(null) = open_null() {
         let _ = nix::unistd::dup2_stdin(&null);
         let _ = nix::unistd::dup2_stdout(&null);
-        let _ = nix::unistd::dup2_stderr(&null);
     }
     // A working directory keeps its file system from being unmounted.
     let _ = nix::unistd::chdir("/");
+}
+
+/// Until the payload starts, this process may have something to say before anything that the payload says.
+fn let_go_of_stderr() {
+    if let Some(null) = open_null() {
+        let _ = nix::unistd::dup2_stderr(&null);
+    }
+}
+
+fn open_null() -> Option<File> {
+    File::options().read(true).write(true).open("/dev/null").ok()
 }
 
 /// The image, kept in a way that has to be undone.
@@ -197,8 +207,9 @@ fn attend<'scope>(
             match front.receive() {
                 Some((Message::Go(_), _)) => {
                     if let Some(notice) = kept.notice(attempt.reason) {
-                        front.send(&Message::Notice(notice), None);
+                        stdio::say(&notice);
                     }
+                    let_go_of_stderr();
                     payloads.send(&Message::Go(kept.place()), None);
                 }
                 Some(_) => {}
