@@ -190,9 +190,12 @@ fn attend<'scope>(
         if watch_payloads && payloads_happened {
             match payloads.receive() {
                 Some((Message::Mounted { own_ids_only }, Some(device))) => {
-                    scope.spawn(move || {
-                        serve::serve(attempt.request, device, own_ids_only, front);
-                    });
+                    let serve = move || serve::serve(attempt.request, device, own_ids_only, front);
+                    // The device is closed then, and the payload's process learns that nobody serves.
+                    if std::thread::Builder::new().spawn_scoped(scope, serve).is_err() {
+                        front.send(&Message::Refused(no_thread().to_refusal()), None);
+                        return;
+                    }
                 }
                 Some((message @ (Message::Refused(_) | Message::Holds), _)) => {
                     refused = true;
@@ -223,6 +226,13 @@ fn attend<'scope>(
                 return;
             }
         }
+    }
+}
+
+fn no_thread() -> Error {
+    Error::Process {
+        operation: "start a thread to serve the image",
+        errno: Errno::EAGAIN,
     }
 }
 
