@@ -1,6 +1,6 @@
 # Thin: each recipe is a few lines, the logic is in the programs.
 PACKAGES := gcc libc6-dev pkg-config libhwloc-dev libopenblas-pthread-dev
-TEST_PACKAGES := squashfs-tools
+TEST_PACKAGES := squashfs-tools minisign
 BENCH_PACKAGES := python3-venv hyperfine
 CARGO ?= cargo
 
