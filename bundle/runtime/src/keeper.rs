@@ -209,7 +209,9 @@ fn attend<'scope>(
         if front_happened {
             match front.receive() {
                 Some((Message::Go(_), _)) => {
-                    if let Some(notice) = kept.notice(attempt.reason) {
+                    if attempt.job == Job::Run
+                        && let Some(notice) = kept.notice(attempt.reason)
+                    {
                         stdio::say(&notice);
                     }
                     let_go_of_stderr();
