@@ -8,8 +8,8 @@ use bundle_squashfs::{BlockReader, FileInode, Image, InodeKind};
 /// # Errors
 /// If the image is damaged, or the first error of `each`.
 pub fn read_files(image: &[u8], mut each: impl FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
-    let image = Image::open(image)?;
-    let mut reader = BlockReader::new()?;
+    let image = Image::open(&image)?;
+    let mut reader = BlockReader::new();
     for entry in image.walk()? {
         let Some(path) = entry.path.to_str() else {
             bail!("a name in the image is not UTF-8")
@@ -25,10 +25,10 @@ pub fn read_files(image: &[u8], mut each: impl FnMut(&str, &[u8]) -> Result<()>)
 
 fn read_file(image: &Image<'_>, file: &FileInode, reader: &mut BlockReader) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    for block in &file.blocks {
+    for block in image.blocks(file)?.iter() {
         let start = bytes.len();
         bytes.resize(start + block.size_bytes as usize, 0);
-        reader.read(image, *block, &mut bytes[start..])?;
+        reader.read(image, block, &mut bytes[start..])?;
     }
     if let Some((index, offset)) = file.fragment {
         let fragment = image.fragment(index)?;

@@ -115,7 +115,8 @@ fn what_is_packed_comes_out_again() {
 
     for thread_count in [1, 2, 5] {
         let unpacked = tempfile::tempdir().unwrap();
-        let image = bundle_squashfs::Image::open(bundle.image()).unwrap();
+        let bytes = bundle.image();
+        let image = bundle_squashfs::Image::open(&bytes).unwrap();
         let directory = fs::File::open(unpacked.path()).unwrap();
         bundle_runtime::unpack_with_threads(&image, directory.as_fd(), thread_count).unwrap();
         for file in &bundle.manifest().files {

@@ -15,16 +15,7 @@ impl<'a> Fields<'a> {
         Self { rest: bytes, what }
     }
 
-    /// From `offset` of `bytes` to its end.
-    pub(crate) fn at(bytes: &'a [u8], offset: u64, what: &'static str) -> Result<Self, Error> {
-        let offset = usize::try_from(offset).map_err(|_| Error::OutOfBounds(what))?;
-        Ok(Self::new(
-            bytes.get(offset..).ok_or(Error::OutOfBounds(what))?,
-            what,
-        ))
-    }
-
-    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
         let (head, rest) = self
             .rest
             .split_at_checked(count)
@@ -35,10 +26,6 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn u16(&mut self) -> Result<u16, Error> {
         self.array().map(u16::from_le_bytes)
-    }
-
-    pub(crate) fn i16(&mut self) -> Result<i16, Error> {
-        self.array().map(i16::from_le_bytes)
     }
 
     pub(crate) fn u32(&mut self) -> Result<u32, Error> {

@@ -1,5 +1,7 @@
 //! What can be wrong with an image, each in one line.
 
+use crate::SourceError;
+
 /// Why an image, or a part of it, cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -8,7 +10,9 @@ pub enum Error {
     NotSquashfs,
 
     /// A squashfs that this reader does not know.
-    #[error("the image uses {0}, which is not supported (make it with zstd compression)")]
+    #[error(
+        "the image uses {0}, which is not supported (make it with mksquashfs 4.4 or later, with zstd compression)"
+    )]
     Unsupported(String),
 
     /// A structure lies, wholly or partly, outside the image or its table.
@@ -30,4 +34,8 @@ pub enum Error {
     /// More of something than this reader accepts.
     #[error("the image has too many or too large {0}")]
     LimitExceeded(&'static str),
+
+    /// The image's bytes cannot be had.
+    #[error(transparent)]
+    Source(#[from] SourceError),
 }

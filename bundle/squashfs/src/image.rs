@@ -1,82 +1,81 @@
 //! An opened image.
 
-use crate::block::{Block, BlockReader};
-use crate::bytes::Fields;
-use crate::metadata::{Table, read_indirect};
-use crate::{Error, InodeRef, Superblock};
+use std::fmt;
+
+use crate::block::check_size_word;
+use crate::metadata::{Cursor, LookupTable, Metadata, Place, Table};
+use crate::source::Extent;
+use crate::superblock::{self, Superblock};
+use crate::{Block, Error, InodeRef, Source};
 
 const FRAGMENT_RECORD_SIZE_BYTES: usize = 16;
 const ID_RECORD_SIZE_BYTES: usize = 4;
-const INODE_SIZE_MINIMUM_BYTES: u64 = 20;
 
-/// An opened image: the superblock, and the inode, directory, id and fragment tables. It may be shared between threads.
-#[derive(Debug)]
+/// An opened image. It may be shared between threads, and it holds at most [`METADATA_CACHE_SIZE_LIMIT_BYTES`] of decoded
+/// metadata, however large the image is.
+///
+/// [`METADATA_CACHE_SIZE_LIMIT_BYTES`]: crate::METADATA_CACHE_SIZE_LIMIT_BYTES
 pub struct Image<'a> {
-    bytes: &'a [u8],
     superblock: Superblock,
+    metadata: Metadata<'a>,
     inodes: Table,
     directories: Table,
-    ids: Vec<u8>,
-    fragments: Vec<u8>,
+    ids: Box<[u32]>,
+    fragments: LookupTable,
+}
+
+impl fmt::Debug for Image<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image")
+            .field("superblock", &self.superblock)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Image<'a> {
-    /// Opens an image that begins at the first of `bytes`. What stands behind its end is ignored.
+    /// Opens an image that begins at the source's first byte. What stands behind its end is ignored. Only the superblock,
+    /// the owners' table and the list of fragment tables are read, so it takes the same time however large the image is.
     ///
     /// # Errors
-    /// If it is not squashfs 4.0 with zstd compression, or its tables are damaged.
-    pub fn open(bytes: &'a [u8]) -> Result<Self, Error> {
-        let superblock = Superblock::parse(bytes)?;
-        let bytes = bytes
-            .get(
-                ..usize::try_from(superblock.used_size_bytes)
-                    .map_err(|_| Error::OutOfBounds("end"))?,
-            )
-            .ok_or(Error::OutOfBounds("end"))?;
-        let reader = &mut BlockReader::new()?;
-        let inodes_end = superblock.directory_table_start;
-        let inodes = Table::read(
-            bytes,
-            superblock.inode_table_start,
-            inodes_end,
-            "inode table",
-            reader,
-        )?;
-        if u64::from(superblock.inode_count) > inodes.size_bytes() / INODE_SIZE_MINIMUM_BYTES {
-            return Err(Error::Invalid(
-                "it has fewer inodes than its superblock says",
-            ));
+    /// If it is not squashfs 4.0 with a compression that this crate has, or what is read is damaged.
+    pub fn open(source: &'a dyn Source) -> Result<Self, Error> {
+        let mut head = [0; superblock::SIZE_BYTES];
+        if source.size_bytes() < head.len() as u64 {
+            return Err(Error::NotSquashfs);
         }
-        let ids = read_indirect(
-            bytes,
+        source.read_at(0, &mut head)?;
+        let superblock = Superblock::parse(&head, source.size_bytes())?;
+        let image = Extent::new(source, superblock.used_size_bytes);
+        let metadata = Metadata::new(image, superblock.codec);
+        let id_table = LookupTable::read(
+            image,
             superblock.id_table_start,
-            usize::from(superblock.id_count),
+            superblock.id_count.into(),
             ID_RECORD_SIZE_BYTES,
             "id table",
-            reader,
         )?;
-        let fragments = read_indirect(
-            bytes,
+        let fragments = LookupTable::read(
+            image,
             superblock.fragment_table_start,
-            superblock.fragment_count as usize,
+            superblock.fragment_count,
             FRAGMENT_RECORD_SIZE_BYTES,
             "fragment table",
-            reader,
         )?;
-        let directories_end = directory_table_end(bytes, &superblock)?;
-        let directories = Table::read(
-            bytes,
-            superblock.directory_table_start,
-            directories_end,
-            "directory table",
-            reader,
-        )?;
+        let directories_end = directory_table_end(image, &superblock, &id_table, &fragments)?;
         Ok(Self {
-            bytes,
+            ids: ids(&metadata, &id_table)?,
+            inodes: Table {
+                start: superblock.inode_table_start,
+                end: superblock.directory_table_start,
+                name: "inode table",
+            },
+            directories: Table {
+                start: superblock.directory_table_start,
+                end: directories_end,
+                name: "directory table",
+            },
             superblock,
-            inodes,
-            directories,
-            ids,
+            metadata,
             fragments,
         })
     }
@@ -96,55 +95,69 @@ impl<'a> Image<'a> {
     /// # Errors
     /// If there is no such block.
     pub fn fragment(&self, index: u32) -> Result<Block, Error> {
-        let offset = u64::from(index) * FRAGMENT_RECORD_SIZE_BYTES as u64;
-        let mut fields = Fields::at(&self.fragments, offset, "fragment")?;
-        let start = fields.u64()?;
-        Block::new(start, fields.u32()?, self.superblock.block_size_bytes)
+        let mut cursor = self.fragments.record(&self.metadata, index)?;
+        let start = cursor.u64()?;
+        let size_word = cursor.u32()?;
+        let block_size_bytes = self.superblock.block_size_bytes;
+        check_size_word(size_word, block_size_bytes)?;
+        Ok(Block::new(start, size_word, block_size_bytes))
     }
 
-    pub(crate) fn bytes(&self) -> &'a [u8] {
-        self.bytes
+    pub(crate) fn extent(&self) -> Extent<'a> {
+        self.metadata.image()
     }
 
-    pub(crate) fn inode_fields(&self, place: InodeRef) -> Result<Fields<'_>, Error> {
-        self.inodes.fields(place.block(), place.offset())
+    /// Begins to read an inode.
+    pub(crate) fn inode_cursor_at(&self, inode: InodeRef) -> Result<Cursor<'_>, Error> {
+        self.inode_cursor(Place {
+            block: self.inodes.start + inode.block(),
+            offset: inode.offset(),
+        })
     }
 
-    pub(crate) fn directory_fields(&self, block: u32, offset: u16) -> Result<Fields<'_>, Error> {
-        self.directories.fields(u64::from(block), offset)
+    /// Goes on reading in the inode table.
+    pub(crate) fn inode_cursor(&self, place: Place) -> Result<Cursor<'_>, Error> {
+        self.metadata.cursor(self.inodes, place)
+    }
+
+    /// Begins to read `block` bytes, compressed, behind the start of the directory table.
+    pub(crate) fn directory_cursor(&self, block: u32, offset: u16) -> Result<Cursor<'_>, Error> {
+        let place = Place {
+            block: self.directories.start + u64::from(block),
+            offset,
+        };
+        self.metadata.cursor(self.directories, place)
     }
 
     pub(crate) fn id(&self, index: u16) -> Result<u32, Error> {
-        Fields::at(
-            &self.ids,
-            u64::from(index) * ID_RECORD_SIZE_BYTES as u64,
-            "owner",
-        )?
-        .u32()
+        let id = self.ids.get(usize::from(index));
+        id.copied().ok_or(Error::OutOfBounds("owner"))
     }
+}
+
+fn ids(metadata: &Metadata<'_>, table: &LookupTable) -> Result<Box<[u32]>, Error> {
+    (0..table.count())
+        .map(|index| table.record(metadata, index)?.u32())
+        .collect()
 }
 
 /// The directory table has no stated end: the first thing behind it is the first metadata block of the fragment table
 /// if there are fragments, else that of the export table or of the id table. The blocks are written in that order.
-fn directory_table_end(bytes: &[u8], superblock: &Superblock) -> Result<u64, Error> {
-    let mut end = superblock.id_table_start;
-    let lists = [
-        (
-            superblock.fragment_table_start,
-            superblock.fragment_count > 0,
-        ),
-        (superblock.id_table_start, true),
-    ];
-    for (list_start, present) in lists {
-        if present {
-            end = end
-                .min(list_start)
-                .min(Fields::at(bytes, list_start, "lookup table")?.u64()?);
-        }
+fn directory_table_end(
+    image: Extent<'_>,
+    superblock: &Superblock,
+    ids: &LookupTable,
+    fragments: &LookupTable,
+) -> Result<u64, Error> {
+    let mut end = superblock.id_table_start.min(image.size_bytes());
+    if let Some(first) = fragments.first_block() {
+        end = end.min(superblock.fragment_table_start).min(first);
     }
-    let export_table_start = Fields::at(bytes, 88, "superblock")?.u64()?;
-    if export_table_start != u64::MAX {
-        end = end.min(Fields::at(bytes, export_table_start, "export table")?.u64()?);
+    if let Some(first) = ids.first_block() {
+        end = end.min(first);
+    }
+    if let Some(list_start) = superblock.export_table_start {
+        end = end.min(image.u64(list_start, "export table")?);
     }
     Ok(end)
 }

@@ -1,12 +1,11 @@
 //! Walking the whole tree.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-use crate::{DEPTH_LIMIT, DirInode, Error, Image, Inode, InodeKind};
+use crate::{DEPTH_LIMIT, DirInode, Error, Image, Inode, InodeKind, InodeRef};
 
 /// A file, directory or link, and its path relative to the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,65 +20,82 @@ impl Image<'_> {
     /// Every entry of the image, each directory before what is in it, beginning with the root.
     ///
     /// # Errors
-    /// If the tree is damaged, too deep, has more entries than the image has inodes, or a directory in two places.
+    /// As of [`Image::visit`].
     pub fn walk(&self) -> Result<Vec<WalkEntry>, Error> {
-        let mut walk = Walk {
-            image: self,
-            entries: Vec::new(),
-            seen: HashSet::new(),
-        };
+        let mut entries = Vec::new();
+        self.visit(|path, inode| {
+            entries.push(WalkEntry {
+                path: path.to_path_buf(),
+                inode,
+            });
+            Ok::<_, Error>(())
+        })?;
+        Ok(entries)
+    }
+
+    /// Calls `each` with the path and the inode of every entry of the image, in the order of [`Image::walk`].
+    ///
+    /// # Errors
+    /// If the tree is damaged, too deep, has more entries than the image has inodes, or a directory in two places; and the
+    /// first error of `each`.
+    pub fn visit<E: From<Error>>(
+        &self,
+        each: impl FnMut(&Path, Inode) -> Result<(), E>,
+    ) -> Result<(), E> {
         let root = self.inode(self.root())?;
         let InodeKind::Directory(directory) = root.kind else {
-            return Err(Error::Invalid("its root is not a directory"));
+            return Err(Error::Invalid("its root is not a directory").into());
         };
-        walk.seen.insert(self.root());
-        walk.entries.push(WalkEntry {
+        let mut visit = Visit {
+            image: self,
+            each,
             path: PathBuf::new(),
-            inode: root,
-        });
-        walk.directory(Path::new(""), &directory, 0)?;
-        Ok(walk.entries)
+            directories: HashSet::from([self.root()]),
+            entry_count: 0,
+        };
+        (visit.each)(&visit.path, root)?;
+        visit.directory(&directory, 0)
     }
 }
 
-struct Walk<'a> {
+struct Visit<'a, F> {
     image: &'a Image<'a>,
-    entries: Vec<WalkEntry>,
+    each: F,
+    path: PathBuf,
     /// Directories met so far: a directory has one place, and a loop would come back to one of them.
-    seen: HashSet<crate::InodeRef>,
+    directories: HashSet<InodeRef>,
+    entry_count: u64,
 }
 
-impl Walk<'_> {
-    fn directory(&mut self, path: &Path, directory: &DirInode, depth: usize) -> Result<(), Error> {
+impl<E: From<Error>, F: FnMut(&Path, Inode) -> Result<(), E>> Visit<'_, F> {
+    fn directory(&mut self, directory: &DirInode, depth: usize) -> Result<(), E> {
         if depth > DEPTH_LIMIT {
-            return Err(Error::LimitExceeded("nested directories"));
+            return Err(Error::LimitExceeded("nested directories").into());
         }
-        let mut names = HashSet::new();
         for entry in self.image.read_dir(directory)? {
             // Hard links let one inode stand in several places, but each name has a directory entry of its own, and
             // no image that a packer makes has 16 names for each inode.
-            if self.entries.len() as u64 > u64::from(self.image.superblock().inode_count) * 16 {
-                return Err(Error::LimitExceeded("directory entries"));
+            self.entry_count += 1;
+            if self.entry_count > u64::from(self.image.superblock().inode_count) * 16 {
+                return Err(Error::LimitExceeded("directory entries").into());
             }
-            let path = path.join(OsStr::from_bytes(&entry.name));
             let inode = self.image.inode(entry.inode)?;
+            if inode.number != entry.number || inode.kind.file_kind() != entry.kind {
+                return Err(Error::Invalid("a directory entry names another inode").into());
+            }
             let directory = match inode.kind {
                 InodeKind::Directory(directory) => Some(directory),
                 _ => None,
             };
-            self.entries.push(WalkEntry {
-                path: path.clone(),
-                inode,
-            });
+            self.path.push(OsStr::from_bytes(&entry.name));
+            (self.each)(&self.path, inode)?;
             if let Some(directory) = directory {
-                if !self.seen.insert(entry.inode) {
-                    return Err(Error::Invalid("a directory stands in two places"));
+                if !self.directories.insert(entry.inode) {
+                    return Err(Error::Invalid("a directory stands in two places").into());
                 }
-                self.directory(&path, &directory, depth + 1)?;
+                self.directory(&directory, depth + 1)?;
             }
-            if !names.insert(entry.name) {
-                return Err(Error::Invalid("a directory has the same name twice"));
-            }
+            self.path.pop();
         }
         Ok(())
     }
