@@ -121,8 +121,8 @@ fn without_any_place_it_runs_or_says_why_not() {
 fn lines_and_exit_codes_are_the_payloads() {
     with_engine("lines_and_exit_codes_are_the_payloads", |engine| {
         for user in USERS {
-            let options = ["--user", user, "--tmpfs", "/tmp:exec", "--workdir", "/tmp"];
-            let output = engine.run(&options, &["--size", "test"]);
+            let options = ["--user", user, "--tmpfs", "/tmp:exec"];
+            let output = engine.run(&options, &["--size", "test", "--output", "/tmp"]);
             assert_code(&output, 0);
             assert_eq!(
                 seed_lines(&stdout(&output)).len(),
