@@ -108,7 +108,8 @@ fn no_program_gains_privileges() {
 #[test]
 fn nothing_is_typed_into_the_terminal() {
     let name = "nothing_is_typed_into_the_terminal";
-    const PUSH: &str = "perl -e 'print ioctl(STDIN, 0x5412, \"x\") ? \"pushed\" : \"refused: $!\", \"\\n\"'";
+    const PUSH: &str =
+        "perl -e 'print ioctl(STDIN, 0x5412, \"x\") ? \"pushed\" : \"refused: $!\", \"\\n\"'";
     if nix::unistd::geteuid().is_root() {
         // The control: without a bundle, root can, on every kernel.
         let site = Site::new(tests::site::Who::Root, SHELL);
