@@ -101,11 +101,29 @@ def _serve_stopwatch(pipe, user_id):
 def make_site(directory, user_id):
     """The directories that a run may use, below a fresh one that its processes' environment names."""
     site = pathlib.Path(directory)
+    site.mkdir(exist_ok=True)
     site.chmod(0o755)
     for name in ["work", "home", "home/.cache", "cache", "tmp"]:
         (site / name).mkdir(exist_ok=True)
         os.chown(site / name, user_id, user_id)
     return site
+
+
+def shells(bundle, image, directory):
+    """Packs a shell of the host's and, if there is one, an image with a shell. Returns for each a name, the bundle, and the words that
+    begin a command line for the shell."""
+    made = [("program", pack(bundle, directory / "program.run", "--exe", "/bin/sh"), [])]
+    if image:
+        made.append(("image", pack(bundle, directory / "image.run", "--image", image), ["/bin/sh"]))
+    return made
+
+
+def pack(bundle, file, *options):
+    """Packs a bundle and returns its path."""
+    packed = subprocess.run([bundle, "pack", *options, "-o", file], capture_output=True, text=True)
+    if packed.returncode:
+        fail(f"cannot pack {options[1]}: {packed.stderr.strip()}")
+    return file
 
 
 def processes(site):
@@ -127,6 +145,16 @@ def processes(site):
             continue
         found.append((int(entry.name), int(stat[1]), program))
     return sorted(found)
+
+
+def is_launcher(pid, own):
+    """Does this process still run the bundle's own file (or a sealed copy of it), not the payload?"""
+    try:
+        path = f"/proc/{pid}/exe"
+        program = os.stat(path)
+        return (program.st_dev, program.st_ino) == (own.st_dev, own.st_ino) or os.readlink(path).startswith("/memfd:")
+    except OSError:
+        return False
 
 
 def leftovers(site):

@@ -217,7 +217,7 @@ def peak_memory(way):
     threading.Thread(target=lambda: (process.wait(), ended.set()), daemon=True).start()
     most, most_private, samples = 0, 0, 0
     while not ended.is_set():
-        sizes = [memory_of(pid) for pid in family(process.pid) if is_launcher(pid, own)]
+        sizes = [memory_of(pid) for pid in family(process.pid) if runs.is_launcher(pid, own)]
         most = max(most, sum(size for size, _ in sizes))
         most_private = max(most_private, sum(private for _, private in sizes))
         samples += bool(sizes)
@@ -235,16 +235,6 @@ def family(pid):
         except OSError:
             continue
     return found
-
-
-def is_launcher(pid, own):
-    """Does this process still run the bundle's own file (or a sealed copy of it), not the payload?"""
-    try:
-        path = f"/proc/{pid}/exe"
-        program = os.stat(path)
-        return (program.st_dev, program.st_ino) == (own.st_dev, own.st_ino) or os.readlink(path).startswith("/memfd:")
-    except OSError:
-        return False
 
 
 def memory_of(pid):

@@ -176,7 +176,7 @@ pub fn requests(image: &Image<'_>, bytes: &[u8]) {
     };
     let outcome = bundle_fuse::serve(image, server.into(), &options, &|_| ());
     assert!(outcome.is_err(), "the device has failed");
-    let mut reply = vec![0; 2 << 20];
+    let mut reply = vec![0; 256 << 10];
     while let Ok(size_bytes) = kernel.recv(&mut reply) {
         let stated: [u8; 4] = reply[..4].try_into().expect("four bytes");
         assert_eq!(u32::from_ne_bytes(stated) as usize, size_bytes);
