@@ -1,5 +1,6 @@
 //! A bundle that is read where it lies: its parts, and the checks that must hold before any of them is used.
 
+use crate::trust::{KeyId, PublicKey, Signature, Signer};
 use crate::{
     Digest, FormatError, Manifest, Part, ReadAt, TRAILER_SIZE_BYTES, Trailer, VerifiedImage,
 };
@@ -89,6 +90,33 @@ impl<R: ReadAt> Bundle<R> {
             self.manifest.image.size_bytes,
             self.manifest.image.tree_blake3,
         )
+    }
+
+    /// Checks that the owner of one of these keys has signed the bundle's manifest, which vouches for all that runs.
+    ///
+    /// # Errors
+    /// If nobody has signed it, somebody else has, or the signature does not hold or is of no accepted kind.
+    pub fn verify_signature(&self, keys: &[PublicKey]) -> Result<Signer, FormatError> {
+        self.embedded_signature()?
+            .ok_or(FormatError::NotSigned)?
+            .verify(&self.manifest_bytes, keys)
+    }
+
+    /// The signature in the bundle, not checked; none if it is not signed.
+    ///
+    /// # Errors
+    /// [`FormatError::BadSignature`] if the signature section holds something else.
+    pub fn embedded_signature(&self) -> Result<Option<Signature>, FormatError> {
+        if self.signature.is_empty() {
+            return Ok(None);
+        }
+        Signature::parse_section(&self.signature).map(Some)
+    }
+
+    /// Whose signature the bundle says to have, not checked. None if it has none that can be read.
+    pub fn signature_key_id(&self) -> Option<KeyId> {
+        let signature = self.embedded_signature().ok().flatten()?;
+        Some(signature.key_id())
     }
 
     /// Where the bundle's bytes come from.

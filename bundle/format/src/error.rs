@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::trust::KeyId;
+
 /// Why a file is not a bundle that may run.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
@@ -59,6 +61,32 @@ pub enum FormatError {
     /// The manifest is no manifest of this version.
     #[error("the manifest is not valid: {0} (pack the bundle again)")]
     BadManifest(String),
+
+    /// Nobody has signed the bundle.
+    #[error("it is not signed (bundle sign signs it; get one that is)")]
+    NotSigned,
+
+    /// Somebody has signed it whose key is not among those given.
+    #[error(
+        "it is signed by key {0}, which is none of those to be trusted (find out whose it is before you trust it)"
+    )]
+    SignedByAnother(KeyId),
+
+    /// A key that is to be trusted is named, but its owner did not sign this.
+    #[error(
+        "the signature by key {0} does not hold: what was signed is something else (do not use the file; get it again)"
+    )]
+    WrongSignature(KeyId),
+
+    /// A signature of a kind that is not accepted.
+    #[error(
+        "the signature by key {0} is of minisign's legacy kind (sign again without -l, or with minisign 0.10 or later)"
+    )]
+    LegacySignature(KeyId),
+
+    /// The signature is none.
+    #[error("the signature is not one of minisign's: {0} (sign again)")]
+    BadSignature(&'static str),
 
     /// A part of the image cannot be had.
     #[error(transparent)]

@@ -14,6 +14,8 @@ mod trailer;
 mod tree;
 mod verified;
 
+pub mod trust;
+
 pub use assemble::{Parts, assemble, write_head, write_tail};
 pub use bundle::Bundle;
 pub use digest::Digest;

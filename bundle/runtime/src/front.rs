@@ -47,7 +47,7 @@ pub(crate) fn run(attempt: &Attempt<'_>) -> Result<Ended, Error> {
     let signals = block_signals();
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let outcome = fork_keeper(attempt, &signals)
-        .and_then(|(keeper, channel)| follow(attempt.request, keeper, &channel, &signals, &before));
+        .and_then(|(keeper, channel)| follow(attempt.request, keeper, channel, &signals, &before));
     if let Ok(Ended::Killed(signal)) = outcome {
         die_by(signal);
     }
@@ -111,23 +111,22 @@ fn fork_keeper(attempt: &Attempt<'_>, signals: &Signals) -> Result<(Pid, Channel
 fn follow(
     request: &StartRequest<'_>,
     keeper: Pid,
-    channel: &Channel,
+    channel: Channel,
     signals: &Signals,
     before: &Children,
 ) -> Result<Ended, Error> {
     // The keeper and the payload's process get ready meanwhile, and nothing runs before this has been said.
-    match request.bundle.verify_launcher() {
-        Ok(()) => channel.send(&Message::Go(vec![]), None),
-        Err(error) => {
-            let _ = ffi::send_signal(keeper, libc::SIGKILL);
-            let _ = waitpid(keeper, None);
-            orphans::kill_all(before);
-            return Err(error.into());
-        }
+    if let Err(error) = request.bundle.verify_launcher() {
+        // Without this connection the keeper takes back what it has done, and ends.
+        drop(channel);
+        let _ = waitpid(keeper, None);
+        orphans::kill_all(before);
+        return Err(error.into());
     }
+    channel.send(&Message::Go(vec![]), None);
     request.trace.done("verified the launcher");
     let mut heard = Heard::default();
-    let listened = listen(channel, signals, &mut heard);
+    let listened = listen(&channel, signals, &mut heard);
     let _ = waitpid(keeper, None);
     // Only a keeper that was killed leaves anything.
     orphans::kill_all(before);

@@ -21,7 +21,7 @@ use crate::ffi::ChildState;
 use crate::front::Signals;
 use crate::orphans::{self, Children};
 use crate::request::{Attempt, Job, Rung};
-use crate::{Error, cached, child, directory, ffi, serve};
+use crate::{Error, cached, child, directory, ffi, serve, stdio};
 
 /// Runs the keeper in a process that has just been forked for it.
 pub(crate) fn run(
@@ -62,13 +62,23 @@ pub(crate) fn run(
 
 fn detach() {
     let _ = nix::unistd::setsid();
-    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
+    if let Some(null) = open_null() {
         let _ = nix::unistd::dup2_stdin(&null);
         let _ = nix::unistd::dup2_stdout(&null);
-        let _ = nix::unistd::dup2_stderr(&null);
     }
     // A working directory keeps its file system from being unmounted.
     let _ = nix::unistd::chdir("/");
+}
+
+/// Until the payload starts, this process may have something to say before anything that the payload says.
+fn let_go_of_stderr() {
+    if let Some(null) = open_null() {
+        let _ = nix::unistd::dup2_stderr(&null);
+    }
+}
+
+fn open_null() -> Option<File> {
+    File::options().read(true).write(true).open("/dev/null").ok()
 }
 
 /// The image, kept in a way that has to be undone.
@@ -180,9 +190,12 @@ fn attend<'scope>(
         if watch_payloads && payloads_happened {
             match payloads.receive() {
                 Some((Message::Mounted { own_ids_only }, Some(device))) => {
-                    scope.spawn(move || {
-                        serve::serve(attempt.request, device, own_ids_only, front);
-                    });
+                    let serve = move || serve::serve(attempt.request, device, own_ids_only, front);
+                    // The device is closed then, and the payload's process learns that nobody serves.
+                    if std::thread::Builder::new().spawn_scoped(scope, serve).is_err() {
+                        front.send(&Message::Refused(no_thread().to_refusal()), None);
+                        return;
+                    }
                 }
                 Some((message @ (Message::Refused(_) | Message::Holds), _)) => {
                     refused = true;
@@ -197,8 +210,9 @@ fn attend<'scope>(
             match front.receive() {
                 Some((Message::Go(_), _)) => {
                     if let Some(notice) = kept.notice(attempt.reason) {
-                        front.send(&Message::Notice(notice), None);
+                        stdio::say(&notice);
                     }
+                    let_go_of_stderr();
                     payloads.send(&Message::Go(kept.place()), None);
                 }
                 Some(_) => {}
@@ -212,6 +226,13 @@ fn attend<'scope>(
                 return;
             }
         }
+    }
+}
+
+fn no_thread() -> Error {
+    Error::Process {
+        operation: "start a thread to serve the image",
+        errno: Errno::EAGAIN,
     }
 }
 
