@@ -94,6 +94,11 @@ fn main() {
     for (name, payload) in payloads {
         save(&fuzz, "bundle", name, &bundle(&sample, payload, b""));
     }
+    let golden = tests::repository().join("bundle/format/tests/golden");
+    for name in ["v2-signed.run", "signer.pub"] {
+        let bytes = fs::read(golden.join(name)).expect("a golden file");
+        save(&fuzz, "bundle", name, &bytes);
+    }
     let wide = image(&wide, "-comp zstd -b 4096 -noI -noId -noD -noF");
     let alone = Payload::Image { command: vec![] };
     save(
@@ -106,7 +111,8 @@ fn main() {
 
 /// A file of every kind, of every shape of contents, and with every kind of attribute.
 fn make_tree(tree: &Path) {
-    let text: String = (0..600).map(|line| format!("line {line}\n")).collect();
+    let lines: Vec<String> = (0..600).map(|line| format!("line {line}")).collect();
+    let text = lines.join("\n");
     for directory in ["", "d", "d/empty"] {
         fs::create_dir(tree.join(directory)).expect("a directory");
     }

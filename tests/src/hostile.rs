@@ -5,6 +5,7 @@
 use std::num::NonZeroUsize;
 use std::os::unix::net::UnixDatagram;
 
+use bundle_format::trust::{Signature, parse_keys};
 use bundle_format::{Bundle, Digest, Manifest, ReadError, TRAILER_SIZE_BYTES};
 use bundle_fuse::Options;
 use bundle_squashfs::{BlockReader, DirInode, Error, FileInode, Image, Inode, InodeKind, InodeRef};
@@ -16,11 +17,20 @@ const ENTRY_LIMIT: usize = 2000;
 /// So many requests are made of one server.
 const REQUEST_LIMIT: usize = 128;
 const REQUEST_HEADER_SIZE_BYTES: usize = 40;
+/// The key that the signed bundle in the corpus is signed with.
+const SIGNER: &str = include_str!("../../bundle/format/tests/golden/signer.pub");
 
 /// Opens a bundle, as it is and with the digests mended that stand in the way of what they protect, and reads all of it. The
-/// bytes are also read as a manifest.
+/// bytes are also read as a manifest, as keys and as a signature.
 pub fn bundle(bytes: &[u8]) {
     let _ = Manifest::parse(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let keys = parse_keys(text);
+        let signature = Signature::parse(text);
+        if let (Ok(keys), Ok(signature)) = (keys, signature) {
+            let _ = signature.verify(bytes, &keys);
+        }
+    }
     open_bundle(bytes);
     let mut mended = bytes.to_vec();
     if mend(&mut mended).is_some() {
@@ -33,6 +43,9 @@ fn open_bundle(bytes: &[u8]) {
         return;
     };
     let _ = bundle.verify_launcher();
+    let _ = bundle.embedded_signature();
+    let keys = parse_keys(SIGNER).expect("a key");
+    let _ = bundle.verify_signature(&keys);
     let image = bundle.image();
     let place = bundle.trailer().layout.image();
     let packed = &bytes[place.start as usize..place.end as usize];
