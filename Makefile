@@ -1,7 +1,7 @@
 # Thin: each recipe is a few lines, the logic is in the programs.
 PACKAGES := gcc libc6-dev pkg-config libhwloc-dev libopenblas-pthread-dev
 TEST_PACKAGES := squashfs-tools docker.io
-BENCH_PACKAGES := python3-venv hyperfine
+BENCH_PACKAGES := python3-venv squashfuse squashfs-tools debootstrap
 CARGO ?= cargo
 
 .PHONY: run test lint setup setup-test setup-bench speed start codec clean FORCE
