@@ -129,6 +129,7 @@ fn read_inode(
     reader: &mut BlockReader,
     budget_bytes: &mut u64,
 ) -> Result<(), Error> {
+    let _ = image.xattrs(inode);
     match &inode.kind {
         InodeKind::Directory(directory) => look_up(image, directory),
         InodeKind::File(file) => read_file(image, file, reader, budget_bytes),
