@@ -46,9 +46,10 @@ PAYLOAD = r"""
 
 static int by_name(const struct dirent **one, const struct dirent **other) { return alphasort(one, other); }
 
-int main(int count, char **words) {
+int main(void) {
     char path[4096];
-    snprintf(path, sizeof path, "%s/data", count > 1 ? words[1] : getenv("BENCHRUN_ROOT"));
+    const char *root = getenv("BENCHRUN_ROOT");
+    snprintf(path, sizeof path, "%s/data", root ? root : "");
     struct dirent **entries;
     int number = scandir(path, &entries, NULL, by_name);
     if (number < 0 || chdir(path) != 0) return 74;
@@ -96,21 +97,21 @@ def main():
     runs.enter_private_mounts()
     with tempfile.TemporaryDirectory(prefix="benchrun-attack-") as directory:
         site = runs.make_site(directory, 0)
-        original, words, unread = make_bundle(flags.bundle, site)
+        original, unread = make_bundle(flags.bundle, site)
         parts = layout(original)
         print(f"seed {flags.seed}; {len(original):,} bytes: " + ", ".join(f"{name} {end - begin:,}" for name, (begin, end) in parts.items()))
         failures = 0
         for user_id in runs.everybody():
-            holding, reasons = runs.holding_rungs([str(site / "whole.run"), *words], user_id, make_site_for(site, user_id))
+            holding, reasons = runs.holding_rungs([str(site / "whole.run")], user_id, make_site_for(site, user_id))
             for rung, reason in reasons.items():
                 print(f"- rung {rung} does not hold for user {user_id}: {reason}")
             for rung in [rung for rung in flags.rungs.split(",") if rung in holding]:
-                failures += attack(flags, site, original, words, unread, parts, user_id, rung)
+                failures += attack(flags, site, original, unread, parts, user_id, rung)
     sys.exit(f"{failures} runs broke a rule" if failures else 0)
 
 
 def make_bundle(bundle, site):
-    """Packs the payload with its data. Returns the bundle's bytes, the words that run it, and the bytes that are never read."""
+    """Packs the payload with its data. Returns the bundle's bytes, and those of the file that is never read."""
     chance = random.Random(3)
     root = site / "root"
     data = root / "data"
@@ -130,13 +131,11 @@ def make_bundle(bundle, site):
     image = site / "image.sqsh"
     subprocess.run(["mksquashfs", root, image, "-quiet", "-no-progress", "-comp", "zstd", "-b", "128K", "-all-root"], check=True)
     packed = subprocess.run([bundle, "pack", "--image", image, "-o", whole, "--", "/payload"], capture_output=True, text=True)
-    words = ["/payload", ""]
     if packed.returncode:
         print(f"- not as an image, but as a program: {packed.stderr.strip().splitlines()[0]}")
         command = [bundle, "pack", "--exe", root / "payload", "--include", f"{data}:data", "--block-size", "128K", "-o", whole]
         subprocess.run(command, check=True)
-        words = []
-    return whole.read_bytes(), words, unread
+    return whole.read_bytes(), unread
 
 
 def make_site_for(site, user_id):
@@ -148,17 +147,15 @@ def make_site_for(site, user_id):
 
 def layout(original):
     """The file's parts and where they lie, from its trailer."""
-    trailer = original[-TRAILER_SIZE_BYTES:]
-    launcher_size, image_offset, image_size, manifest_offset, manifest_size, _ = struct.unpack_from("<6Q", trailer, 24)
-    borders = {
-        "launcher": (0, launcher_size),
-        "padding": (launcher_size, image_offset),
-        "image": (image_offset, image_offset + image_size),
-        "hash tree": (image_offset + image_size, manifest_offset),
-        "manifest": (manifest_offset, manifest_offset + manifest_size),
-        "signature": (manifest_offset + manifest_size, len(original) - TRAILER_SIZE_BYTES),
-        "trailer": (len(original) - TRAILER_SIZE_BYTES, len(original)),
-    }
+    sizes = dict(zip(["launcher", "image", "hash tree", "manifest", "signature"], struct.unpack_from("<5Q", original, len(original) - 136)))
+    image_offset = -(-sizes["launcher"] // 4096) * 4096
+    borders = {"launcher": (0, sizes["launcher"]), "padding": (sizes["launcher"], image_offset)}
+    begin = image_offset
+    for name in ["image", "hash tree", "manifest", "signature"]:
+        borders[name] = (begin, begin + sizes[name])
+        begin += sizes[name]
+    borders["trailer"] = (begin, len(original))
+    assert len(original) - begin == TRAILER_SIZE_BYTES, "the trailer is not as FORMAT.md draws it"
     return {name: border for name, border in borders.items() if border[0] < border[1]}
 
 
@@ -179,14 +176,14 @@ def damages(flags, size_bytes, parts):
     return found + [("cut", length, 0) for length in range(0, size_bytes, CUT_STEP_BYTES)]
 
 
-def attack(flags, site, original, words, unread, parts, user_id, rung):
+def attack(flags, site, original, unread, parts, user_id, rung):
     """Damages and runs the bundle on one rung as one user; prints a table. Returns the number of runs that broke a rule."""
     begin = time.monotonic()
-    expected = subprocess.run([site / "whole.run", *words], env=runs.environment(rung, site / f"site-{user_id}"), capture_output=True,
+    expected = subprocess.run([site / "whole.run"], env=runs.environment(rung, site / f"site-{user_id}"), capture_output=True,
                               preexec_fn=runs.as_user(user_id), cwd="/").stdout
     if expected.count(b"\n") != 44:
         runs.fail(f"the whole bundle printed this on rung {rung}: {expected!r}")
-    shared = (site, original, words, unread, parts, user_id, rung, expected)
+    shared = (site, original, unread, parts, user_id, rung, expected)
     with multiprocessing.Pool(flags.jobs, initializer=prepare, initargs=shared) as pool:
         outcomes = pool.map(judge, damages(flags, len(original), parts), chunksize=50)
     counts = collections.Counter((place, outcome) for place, outcome, _ in outcomes)
@@ -211,8 +208,8 @@ def attack(flags, site, original, words, unread, parts, user_id, rung):
 
 def prepare(*shared):
     """Gives a worker what all its runs share, and a file of its own to damage."""
-    global SITE, ORIGINAL, WORDS, UNREAD, PARTS, USER_ID, RUNG, EXPECTED, FILE
-    SITE, ORIGINAL, WORDS, UNREAD, PARTS, USER_ID, RUNG, EXPECTED = shared
+    global SITE, ORIGINAL, UNREAD, PARTS, USER_ID, RUNG, EXPECTED, FILE
+    SITE, ORIGINAL, UNREAD, PARTS, USER_ID, RUNG, EXPECTED = shared
     FILE = SITE / f"damaged-{os.getpid()}.run"
     shutil.copyfile(SITE / "whole.run", FILE)
     FILE.chmod(0o755)
@@ -302,7 +299,7 @@ def write_at(offset, content):
 def run():
     """Runs the damaged file. Returns its exit code (or minus a signal's number, or "hung"), its output and its messages."""
     try:
-        ended = subprocess.run([FILE, *WORDS], env=runs.environment(RUNG, SITE / f"site-{USER_ID}"), preexec_fn=runs.as_user(USER_ID),
+        ended = subprocess.run([FILE], env=runs.environment(RUNG, SITE / f"site-{USER_ID}"), preexec_fn=runs.as_user(USER_ID),
                                stdin=subprocess.DEVNULL, capture_output=True, timeout=RUN_TIMEOUT_S, cwd="/")
         return ended.returncode, ended.stdout, ended.stderr
     except subprocess.TimeoutExpired as expired:
