@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use bundle_format::trust::{PublicKey, parse_keys};
 use clap::Args;
+use ct_codecs::{Base64, Decoder};
 use minisign::{KeyPair, SecretKey, SecretKeyBox};
 
 use crate::new_file::{NewFile, cannot_write};
@@ -14,6 +15,9 @@ use crate::new_file::{NewFile, cannot_write};
 /// How a secret key begins in base64: its algorithms for signing, for deriving a key from the password, and for its checksum.
 const UNPROTECTED_HEAD: &str = "RWQAAEIy";
 const PROTECTED_HEAD: &str = "RWRTY0Iy";
+
+/// A secret key ends with it.
+const CHECKSUM_SIZE_BYTES: usize = 32;
 
 /// What `bundle keygen` is to do.
 #[derive(Debug, Clone, Args)]
@@ -110,7 +114,14 @@ pub(crate) fn read_secret_key(path: &Path) -> Result<SecretKey> {
     let key = text.lines().nth(1).unwrap_or_default();
     let boxed = SecretKeyBox::from(text.clone());
     if key.starts_with(UNPROTECTED_HEAD) {
-        return boxed.into_unencrypted_secret_key().with_context(cannot_use);
+        // minisign leaves the checksum of such a key empty.
+        return match Base64::decode_to_vec(key, None) {
+            Ok(bytes) if bytes.ends_with(&[0; CHECKSUM_SIZE_BYTES]) => {
+                SecretKey::from_bytes(&bytes)
+            }
+            _ => boxed.into_unencrypted_secret_key(),
+        }
+        .with_context(cannot_use);
     }
     if !key.starts_with(PROTECTED_HEAD) {
         bail!("{}: it is not a minisign secret key", cannot_use());
