@@ -1,4 +1,4 @@
-//! Writing the image: the same tree gives the same bytes, whoever packs it and wherever.
+//! The image. Writing one: the same tree gives the same bytes, whoever packs it and wherever.
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -6,6 +6,7 @@ use std::io::Cursor;
 use anyhow::{Context, Result};
 use backhand::compression::{CompressionOptions, Compressor, Zstd};
 use backhand::{FilesystemCompressor, FilesystemWriter, NodeHeader};
+use bundle_squashfs::Codec;
 
 use crate::gather::{Content, Tree};
 
@@ -56,6 +57,13 @@ pub fn make_image(tree: &Tree, options: ImageOptions, created_s: u64) -> Result<
     let mut image = Cursor::new(Vec::new());
     writer.write(&mut image).context("cannot write the image")?;
     Ok(image.into_inner())
+}
+
+/// A codec as the manifest names it.
+pub(crate) fn codec_name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Zstd => "zstd",
+    }
 }
 
 /// Every directory of the tree, each before those in it.

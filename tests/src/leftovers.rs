@@ -21,6 +21,7 @@ pub fn assert_nothing_left(site: &Site) {
             .map(|process| format!("{process:?}"))
             .collect();
         left.extend(mounts(site));
+        left.extend(loop_devices(site));
         left.extend(
             directories(site)
                 .iter()
@@ -85,8 +86,18 @@ fn mounts(site: &Site) -> Vec<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").expect("the mount table");
     table
         .lines()
-        .filter(|line| line.contains(&marker) || line.contains(" tmpfs bundle "))
+        .filter(|line| line.contains(&marker) || line.contains(" bundle "))
         .map(str::to_owned)
+        .collect()
+}
+
+/// Loop devices on the site's files.
+fn loop_devices(site: &Site) -> Vec<String> {
+    let marker = site.marker().to_string_lossy().into_owned();
+    let devices = fs::read_dir("/sys/block").into_iter().flatten();
+    devices
+        .filter_map(|device| fs::read_to_string(device.ok()?.path().join("loop/backing_file")).ok())
+        .filter(|file| file.contains(&marker))
         .collect()
 }
 

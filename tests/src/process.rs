@@ -1,5 +1,6 @@
 //! Starting processes, and waiting for them without waiting for ever.
 
+use std::io::{Read, Seek};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -21,6 +22,31 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 pub fn finish(mut command: Command) -> Output {
     command.stdin(Stdio::null());
     wait(start(&mut command))
+}
+
+/// Runs a command to its end, which may leave processes behind that go on writing to nowhere: its output is captured in files.
+pub fn finish_without_waiting_for_children(mut command: Command) -> Output {
+    let file = || tempfile::tempfile().expect("a file");
+    let (out, err) = (file(), file());
+    let end = |file: &std::fs::File| file.try_clone().expect("a descriptor");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(end(&out))
+        .stderr(end(&err))
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let status = child.wait().expect("its end can be waited for");
+    let read = |mut file: std::fs::File| {
+        let mut bytes = Vec::new();
+        file.rewind().expect("the beginning");
+        file.read_to_end(&mut bytes).expect("the file");
+        bytes
+    };
+    Output {
+        status,
+        stdout: read(out),
+        stderr: read(err),
+    }
 }
 
 /// Starts a command with its output captured.

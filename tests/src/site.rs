@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use crate::process::finish;
 
 /// The rungs that are built, as `BENCHRUN_FORCE_RUNG` names them.
-pub const RUNGS: [&str; 2] = ["2", "4"];
+pub const RUNGS: [&str; 4] = ["1", "2", "3", "4"];
 
 const USER_ID: u32 = 1000;
 
@@ -59,7 +59,7 @@ impl Who {
         }
     }
 
-    /// Does this host let this user make the namespaces of this rung? Asked of util-linux, not of the launcher.
+    /// Does this host let this user have what this rung needs? Asked of util-linux, not of the launcher.
     fn can_climb(self, rung: &str) -> bool {
         static ANSWERS: [OnceLock<bool>; 2] = [OnceLock::new(), OnceLock::new()];
         let arguments: &[&str] = match self {
@@ -71,9 +71,37 @@ impl Who {
             let output = Command::new(line[0]).args(&line[1..]).output();
             output.is_ok_and(|output| output.status.success())
         };
-        rung != "2" || *ANSWERS[usize::from(self == Who::User)].get_or_init(ask)
+        let has_namespaces = || *ANSWERS[usize::from(self == Who::User)].get_or_init(ask);
+        match rung {
+            "1" => has_namespaces() && (is_fuse_for_all() || nix::unistd::geteuid().is_root()),
+            "2" => has_namespaces(),
+            // The kernel lets nobody else mount from a loop device, on no host.
+            "3" => self == Who::Root && has_namespaces(),
+            _ => true,
+        }
+    }
+
+    /// Is this rung one that this user cannot have on any host?
+    fn is_never_for(self, rung: &str) -> bool {
+        rung == "3" && self == Who::User
     }
 }
+
+/// May everybody use `/dev/fuse`, as on ordinary hosts?
+fn is_fuse_for_all() -> bool {
+    fs::metadata("/dev/fuse").is_ok_and(|metadata| metadata.permissions().mode() & 0o006 == 0o006)
+}
+
+/// Words before a command line that make `/dev/fuse` one that everybody may use, in a namespace of the command's own: as it is
+/// on ordinary hosts. `$SITE/fuse` is the device.
+const FUSE_FOR_ALL: [&str; 6] = [
+    "unshare",
+    "--mount",
+    "sh",
+    "-euc",
+    "mount --bind \"$SITE/fuse\" /dev/fuse; exec \"$@\"",
+    "sh",
+];
 
 /// What is run.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +110,8 @@ pub enum Bundle {
     Bench,
     /// This program of the host, packed for the purpose.
     Of(&'static str),
+    /// A root file system with busybox in it, made and packed for the purpose.
+    Image,
 }
 
 /// A shell, the payload that can show and do most.
@@ -106,6 +136,11 @@ impl Site {
         match bundle {
             Bundle::Bench => copy(&crate::bench_run(), &path),
             Bundle::Of(program) => pack(Path::new(program), &path),
+            Bundle::Image => {
+                let image = scratch.path().join("image.sqsh");
+                crate::image::make(&scratch.path().join("image-root"), &image, |_| ());
+                crate::image::pack(&image, &path, &[]);
+            }
         }
         let site = Self {
             scratch,
@@ -115,7 +150,22 @@ impl Site {
         for directory in ["work", "home", "home/.cache", "cache", "tmp"] {
             site.make_directory(directory);
         }
+        if site.needs_fuse_for_all() {
+            site.make_fuse_device();
+        }
         site
+    }
+
+    fn needs_fuse_for_all(&self) -> bool {
+        self.who == Who::User && nix::unistd::geteuid().is_root() && !is_fuse_for_all()
+    }
+
+    fn make_fuse_device(&self) {
+        use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+        let all = Mode::from_bits_truncate(0o666);
+        let path = self.path("fuse");
+        mknod(&path, SFlag::S_IFCHR, all, makedev(10, 229)).expect("a device node");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("permissions");
     }
 
     /// Makes a directory here that belongs to the user.
@@ -174,7 +224,11 @@ impl Site {
         file: &Path,
         words: &[S],
     ) -> Command {
-        let mut line: Vec<&OsStr> = wrapper.iter().map(OsStr::new).collect();
+        let mut line: Vec<&OsStr> = Vec::new();
+        if self.needs_fuse_for_all() {
+            line.extend(FUSE_FOR_ALL.iter().map(OsStr::new));
+        }
+        line.extend(wrapper.iter().map(OsStr::new));
         line.extend(self.who.prefix().iter().map(OsStr::new));
         line.push(file.as_os_str());
         line.extend(words.iter().map(AsRef::as_ref));
@@ -216,7 +270,7 @@ pub fn everywhere(test: &str, bundle: Bundle, check: impl Fn(&Site, &'static str
             if who.can_climb(rung) {
                 check(&site, rung);
                 crate::leftovers::assert_nothing_left(&site);
-            } else {
+            } else if !who.is_never_for(rung) {
                 crate::skip(test, &format!("rung {rung} does not hold here for {who:?}"));
             }
         }
@@ -249,7 +303,7 @@ pub fn write_executable(path: &Path, bytes: &[u8]) {
 }
 
 /// The program that packs: `$BUNDLE`, else the one beside the built `bench`.
-fn bundle_program() -> PathBuf {
+pub fn bundle_program() -> PathBuf {
     let path = std::env::var_os("BUNDLE").map_or_else(
         || crate::repository().join("target/release/bundle"),
         PathBuf::from,

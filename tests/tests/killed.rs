@@ -25,7 +25,11 @@ struct Waiting {
 
 impl Waiting {
     fn start(site: &Site, rung: &str) -> Self {
-        let mut child = start(site.command(rung, &WAITING).stdin(Stdio::piped()));
+        Self::start_with(site, rung, &WAITING)
+    }
+
+    fn start_with(site: &Site, rung: &str, words: &[&str]) -> Self {
+        let mut child = start(site.command(rung, words).stdin(Stdio::piped()));
         let input = child.stdin.take().expect("its input");
         let mut line = String::new();
         let mut reader = BufReader::new(child.stdout.as_mut().expect("its output"));
@@ -59,18 +63,18 @@ impl Waiting {
     }
 }
 
-/// The janitor and the payload of a run on rung 4.
+/// The keeper and the payload of a run.
 fn helpers(site: &Site, launcher: Pid) -> (Process, Process) {
     let all = processes(site);
-    let find = |is_janitor: bool| {
+    let child_of = |parent: Pid| {
         all.iter()
-            .find(|process| {
-                process.parent == launcher && (process.session == process.pid) == is_janitor
-            })
+            .find(|process| process.parent == parent)
             .unwrap_or_else(|| panic!("{all:?}"))
             .clone()
     };
-    (find(true), find(false))
+    let keeper = child_of(launcher);
+    let payload = child_of(keeper.pid);
+    (keeper, payload)
 }
 
 #[test]
@@ -97,10 +101,7 @@ fn a_signal_to_the_payload_ends_the_run_by_that_signal() {
     everywhere(name, SHELL, |site, rung| {
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGKILL] {
             let run = Waiting::start(site, rung);
-            let payload = match rung {
-                "2" => run.launcher(),
-                _ => helpers(site, run.launcher()).1.pid,
-            };
+            let payload = helpers(site, run.launcher()).1.pid;
             kill(payload, signal).expect("kill");
             assert_eq!(run.ended().signal(), Some(signal as i32));
             assert_nothing_left(site);
@@ -109,36 +110,83 @@ fn a_signal_to_the_payload_ends_the_run_by_that_signal() {
 }
 
 #[test]
-fn on_rung_2_the_launcher_is_the_payload_and_alone() {
-    let name = "on_rung_2_the_launcher_is_the_payload_and_alone";
-    everywhere(name, SHELL, |site, rung| {
+fn a_run_is_three_processes() {
+    everywhere("a_run_is_three_processes", SHELL, |site, rung| {
         let run = Waiting::start(site, rung);
-        let pids: Vec<Pid> = processes(site).iter().map(|process| process.pid).collect();
-        match rung {
-            "2" => assert_eq!(pids, [run.launcher()]),
-            _ => assert_eq!(pids.len(), 3, "{pids:?}"),
-        }
+        assert_eq!(processes(site).len(), 3, "{:?}", processes(site));
+        let (keeper, payload) = helpers(site, run.launcher());
+        // No terminal's signal reaches the keeper; the payload is in the session that the launcher was started in.
+        assert_eq!(keeper.session, keeper.pid);
+        assert_ne!(payload.session, keeper.session);
         assert_eq!(run.finish().code(), Some(7));
     });
 }
 
 #[test]
-fn a_run_survives_its_janitor() {
-    everywhere("a_run_survives_its_janitor", SHELL, |site, rung| {
-        if rung != "4" {
-            return;
-        }
-        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGKILL] {
+fn a_keeper_ends_with_its_run_alone() {
+    let name = "a_keeper_ends_with_its_run_alone";
+    everywhere(name, SHELL, |site, rung| {
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
             let run = Waiting::start(site, rung);
-            let (janitor, _) = helpers(site, run.launcher());
-            kill(janitor.pid, signal).expect("kill");
-            assert_eq!(
-                run.finish().code(),
-                Some(7),
-                "after {signal} to the janitor"
-            );
+            let (keeper, _) = helpers(site, run.launcher());
+            kill(keeper.pid, signal).expect("kill");
+            assert_eq!(run.finish().code(), Some(7), "after {signal} to the keeper");
             assert_nothing_left(site);
         }
+    });
+}
+
+#[test]
+fn a_killed_keeper_ends_the_run() {
+    everywhere("a_killed_keeper_ends_the_run", SHELL, |site, rung| {
+        let run = Waiting::start(site, rung);
+        let (keeper, _) = helpers(site, run.launcher());
+        kill(keeper.pid, Signal::SIGKILL).expect("kill");
+        assert_eq!(run.ended().code(), Some(125));
+        assert_nothing_left(site);
+    });
+}
+
+/// A payload that leaves processes behind: one of its own group, and one that has fled to a session of its own.
+const LEAVING: &str = "sleep 1000 & setsid sh -c 'sleep 1000 & sleep 1000' & sleep 0.1; echo ready; read line; exit 7";
+
+#[test]
+fn what_the_payload_leaves_behind_ends_with_it() {
+    let name = "what_the_payload_leaves_behind_ends_with_it";
+    everywhere(name, SHELL, |site, rung| {
+        for victim in ["nobody", "launcher", "keeper", "payload"] {
+            let run = Waiting::start_with(site, rung, &["-c", LEAVING]);
+            assert!(processes(site).len() >= 6, "{:?}", processes(site));
+            let (keeper, payload) = helpers(site, run.launcher());
+            let pid = match victim {
+                "launcher" => run.launcher(),
+                "keeper" => keeper.pid,
+                "payload" => payload.pid,
+                _ => {
+                    assert_eq!(run.finish().code(), Some(7));
+                    assert_nothing_left(site);
+                    continue;
+                }
+            };
+            kill(pid, Signal::SIGKILL).expect("kill");
+            run.ended();
+            assert_nothing_left(site);
+        }
+    });
+}
+
+/// `sh -c 'something & exec ./x.run'`: what the shell has started is not the bundle's to end.
+#[test]
+fn children_from_before_the_run_are_left_alone() {
+    let name = "children_from_before_the_run_are_left_alone";
+    everywhere(name, SHELL, |site, rung| {
+        let script = "sleep 1000 & echo $!; exec ../bundle/payload.run -c 'exit 7'";
+        let output = tests::process::finish_without_waiting_for_children({
+            site.wrapped(&[], rung, "sh".as_ref(), &["-c", script])
+        });
+        assert_code(&output, 7);
+        let pid: i32 = tests::stdout(&output).trim().parse().expect("a number");
+        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("it still runs");
     });
 }
 
@@ -147,9 +195,6 @@ fn a_run_survives_its_janitor() {
 fn a_stopped_payload_ends_with_its_launcher() {
     let name = "a_stopped_payload_ends_with_its_launcher";
     everywhere(name, SHELL, |site, rung| {
-        if rung != "4" {
-            return;
-        }
         let run = Waiting::start(site, rung);
         let (_, payload) = helpers(site, run.launcher());
         kill(payload.pid, Signal::SIGSTOP).expect("kill");
@@ -172,8 +217,10 @@ fn the_next_run_sweeps_up_what_nobody_could_clean_up() {
         assert_eq!(own.len(), 1, "{own:?}");
 
         let victim = Waiting::start(site, rung);
-        let (janitor, _) = helpers(site, victim.launcher());
-        kill(janitor.pid, Signal::SIGKILL).expect("kill");
+        let (keeper, _) = helpers(site, victim.launcher());
+        // Stopped, it cannot clean up before it is killed too.
+        kill(victim.launcher(), Signal::SIGSTOP).expect("kill");
+        kill(keeper.pid, Signal::SIGKILL).expect("kill");
         kill(victim.launcher(), Signal::SIGKILL).expect("kill");
         victim.ended();
         assert_eq!(directories(site).len(), 2);
@@ -207,12 +254,18 @@ fn sweeping_takes_nothing_else() {
     });
 }
 
+/// How many moments are tried for each user and rung: `$BENCHRUN_TEST_MOMENTS`, else a few.
+fn moments() -> usize {
+    let given = std::env::var("BENCHRUN_TEST_MOMENTS").ok();
+    given.and_then(|count| count.parse().ok()).unwrap_or(25)
+}
+
 #[test]
 fn sigkill_at_random_moments() {
     let random = std::sync::Mutex::new(Random::from_printed_seed());
     let below = |limit| random.lock().expect("random numbers").below(limit);
     everywhere("sigkill_at_random_moments", SHELL, |site, rung| {
-        for _ in 0..25 {
+        for _ in 0..moments() {
             let mut run = start(site.command(rung, &WAITING).stdin(Stdio::piped()));
             let input = run.stdin.take();
             std::thread::sleep(Duration::from_micros(below(40_000)));

@@ -7,15 +7,22 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Who may depend on whom, within the workspace. The end-to-end tests may depend on all.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("kernels", &[]),
     ("results", &[]),
     ("reports", &["results"]),
     ("harness", &["kernels", "reports", "results"]),
     ("bundle-format", &[]),
     ("bundle-squashfs", &[]),
-    ("bundle-runtime", &["bundle-format", "bundle-squashfs"]),
-    ("bundle-launch", &["bundle-format", "bundle-runtime"]),
+    ("bundle-fuse", &["bundle-squashfs"]),
+    (
+        "bundle-runtime",
+        &["bundle-format", "bundle-fuse", "bundle-squashfs"],
+    ),
+    (
+        "bundle-launch",
+        &["bundle-format", "bundle-runtime", "bundle-squashfs"],
+    ),
     ("bundle", &["bundle-format", "bundle-squashfs"]),
 ];
 

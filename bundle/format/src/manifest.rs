@@ -1,10 +1,17 @@
 //! The manifest: what the bundle holds and what runs, as canonical JSON.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, FORMAT_VERSION, FormatError};
+
+/// How an image's blocks may be compressed.
+const CODECS: [&str; 5] = ["gzip", "lz4", "lzo", "xz", "zstd"];
+
+/// Sizes that a squashfs image's blocks may have, in bytes, if they are powers of two.
+const BLOCK_SIZES: RangeInclusive<u32> = 4096..=1 << 20;
 
 /// What a bundle holds and what it runs. Unknown keys are refused: see `FORMAT.md`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,8 +33,6 @@ pub struct Manifest {
     pub payload: Payload,
     /// Variables that are set for the payload unless the user has set them.
     pub environment: BTreeMap<String, String>,
-    /// The regular files in the image, in path order.
-    pub files: Vec<FileEntry>,
 }
 
 /// Size and digest of the launcher.
@@ -40,28 +45,36 @@ pub struct LauncherInfo {
     pub blake3: Digest,
 }
 
-/// Size, digest and kind of the image.
+/// Size, hash tree and kind of the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageInfo {
     /// Size of the image in the file.
     pub size_bytes: u64,
-    /// Digest of the image.
-    pub blake3: Digest,
+    /// Root of the hash tree over the image.
+    pub tree_blake3: Digest,
     /// How its blocks are compressed.
     pub codec: String,
     /// Size of its data blocks before compression.
     pub block_size_bytes: u32,
 }
 
-/// The program that a bundle starts.
+/// What a bundle starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Payload {
-    /// Path of the program in the image.
-    pub executable: String,
-    /// Its dynamic loader; none for a static program.
-    pub loader: Option<Loader>,
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Payload {
+    /// A program and what it needs, beside the host's files.
+    Program {
+        /// Path of the program in the image.
+        executable: String,
+        /// Its dynamic loader; none for a static program.
+        loader: Option<Loader>,
+    },
+    /// A root file system of its own.
+    Image {
+        /// The words that are executed unless the command line has others; may be empty.
+        command: Vec<String>,
+    },
 }
 
 /// The dynamic loader that starts the payload.
@@ -76,18 +89,6 @@ pub struct Loader {
     pub argv0: bool,
     /// It knows `--inhibit-cache` (every glibc, no musl).
     pub inhibit_cache: bool,
-}
-
-/// A regular file in the image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileEntry {
-    /// Path in the image.
-    pub path: String,
-    /// Size of the unpacked file.
-    pub size_bytes: u64,
-    /// Digest of the unpacked file.
-    pub blake3: Digest,
 }
 
 impl Manifest {
@@ -119,26 +120,16 @@ impl Manifest {
             return Err(bad("its format version is not the trailer's"));
         }
         check_name(&self.name)?;
-        if self.image.codec != "zstd" {
-            return Err(bad(format!(
-                "the codec '{}' is unknown",
-                self.image.codec.escape_default()
-            )));
-        }
-        check_path(&self.payload.executable)?;
-        if let Some(loader) = &self.payload.loader {
-            check_path(&loader.path)?;
-            loader
-                .library_dirs
-                .iter()
-                .try_for_each(|dir| check_path(dir))?;
-            // The list is handed over joined by ':'; ld.so splits at ';' too.
-            if loader
-                .library_dirs
-                .iter()
-                .any(|dir| dir.contains([':', ';']))
-            {
-                return Err(bad("a library directory has ':' or ';' in its name"));
+        check_image(&self.image)?;
+        match &self.payload {
+            Payload::Program { executable, loader } => {
+                check_path(executable)?;
+                loader.as_ref().map_or(Ok(()), check_loader)?;
+            }
+            Payload::Image { command } => {
+                if command.iter().any(|word| word.contains('\0')) {
+                    return Err(bad("a word of its command has a NUL"));
+                }
             }
         }
         for (name, value) in &self.environment {
@@ -149,27 +140,50 @@ impl Manifest {
                 )));
             }
         }
-        self.files
-            .iter()
-            .try_for_each(|file| check_path(&file.path))?;
-        if !self.files.is_sorted_by(|a, b| a.path < b.path) {
-            return Err(bad("its files are not in path order"));
-        }
         Ok(())
     }
 }
 
-fn check_name(name: &str) -> Result<(), FormatError> {
+/// May a bundle call itself this?
+pub fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty()
-        || name.len() > 64
-        || name.starts_with(['.', '-'])
-        || !name.chars().all(allowed)
-    {
+    (1..=64).contains(&name.len()) && !name.starts_with(['.', '-']) && name.chars().all(allowed)
+}
+
+fn check_name(name: &str) -> Result<(), FormatError> {
+    if is_name(name) {
+        return Ok(());
+    }
+    Err(bad(format!(
+        "the name '{}' is not 1 to 64 of letters, digits, '.', '_', '-'",
+        name.escape_default()
+    )))
+}
+
+fn check_image(image: &ImageInfo) -> Result<(), FormatError> {
+    if !CODECS.contains(&image.codec.as_str()) {
         return Err(bad(format!(
-            "the name '{}' is not 1 to 64 of letters, digits, '.', '_', '-'",
-            name.escape_default()
+            "the codec '{}' is unknown",
+            image.codec.escape_default()
         )));
+    }
+    if !image.block_size_bytes.is_power_of_two() || !BLOCK_SIZES.contains(&image.block_size_bytes) {
+        return Err(bad(format!(
+            "{} bytes are no block size",
+            image.block_size_bytes
+        )));
+    }
+    Ok(())
+}
+
+fn check_loader(loader: &Loader) -> Result<(), FormatError> {
+    check_path(&loader.path)?;
+    for directory in &loader.library_dirs {
+        check_path(directory)?;
+        // The list is handed over joined by ':'; ld.so splits at ';' too.
+        if directory.contains([':', ';']) {
+            return Err(bad("a library directory has ':' or ';' in its name"));
+        }
     }
     Ok(())
 }

@@ -12,12 +12,16 @@ use nix::fcntl::{Flock, FlockArg, OFlag, open, openat};
 use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
-use crate::ffi;
+use bundle_squashfs::Image;
+
 use crate::remove::remove_tree;
 use crate::sweep::{LOCK_NAME, name_prefix, sweep};
+use crate::unpack::{self, Ownership, Unmasked};
+use crate::{Error, ffi};
 
 const PROBE_NAME: &str = "probe";
-const IMAGE_NAME: &str = "root";
+/// Name of the directory that the image is unpacked to.
+pub(crate) const IMAGE_NAME: &str = "root";
 
 /// So often a directory is made until it stays. Each attempt can only be spoilt by a run that starts at the same moment.
 const ATTEMPT_COUNT: usize = 100;
@@ -85,6 +89,11 @@ impl PrivateDirectory {
         &self.path
     }
 
+    /// Gives it another name in the same base, under which it stays.
+    pub(crate) fn keep_as(&self, name: &str) -> Result<(), Errno> {
+        nix::fcntl::renameat(&self.base, self.name.as_c_str(), &self.base, name)
+    }
+
     /// Removes it with all that is in it.
     pub(crate) fn remove(&self) -> Result<(), Errno> {
         remove_tree(self.base.as_fd(), &self.name)
@@ -118,6 +127,61 @@ pub(crate) fn bases() -> Vec<PathBuf> {
     bases
 }
 
+/// Unpacks the image into the first place that takes it. `announce` is told each place before it is made.
+pub(crate) fn unpack_somewhere(
+    image: &Image<'_>,
+    announce: impl Fn(&Path),
+) -> Result<PrivateDirectory, Error> {
+    let _unmasked = Unmasked::new();
+    first_that_takes_it(announce, |directory| {
+        unpack::unpack_at(image, &directory.image_path(), Ownership::OfCaller)
+    })
+}
+
+/// Makes an empty private directory in the first place that allows files and execution.
+pub(crate) fn probe_somewhere(announce: impl Fn(&Path)) -> Result<PrivateDirectory, Error> {
+    first_that_takes_it(announce, |_| Ok(()))
+}
+
+fn first_that_takes_it(
+    announce: impl Fn(&Path),
+    fill: impl Fn(&PrivateDirectory) -> Result<(), Error>,
+) -> Result<PrivateDirectory, Error> {
+    let mut refusals = Vec::new();
+    for base in bases() {
+        let directory = match PrivateDirectory::make(&base, &announce) {
+            Ok(directory) => directory,
+            Err(errno) => {
+                refusals.push(format!("{}: {}", base.display(), errno.desc()));
+                continue;
+            }
+        };
+        match fill(&directory) {
+            Ok(()) => return Ok(directory),
+            Err(error) => {
+                let _ = directory.remove();
+                match error {
+                    // Another file system may have the room that this one lacks.
+                    Error::Unpack { errno, .. } => {
+                        refusals.push(format!("{}: {}", base.display(), errno.desc()));
+                    }
+                    other => return Err(other),
+                }
+            }
+        }
+    }
+    Err(Error::NoDirectory(refusals.join("; ")))
+}
+
+/// Removes the private directory at `path`, whose own process has been killed.
+pub(crate) fn remove_at(path: &Path) {
+    if let Some((base, name)) = split(path)
+        && let Ok(base) = File::open(base)
+    {
+        let _ = remove_tree(base.as_fd(), &name);
+    }
+}
+
 fn lock_and_try(base: &OwnedFd, name: &CString) -> Result<Flock<OwnedFd>, Errno> {
     let directory_flags =
         OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -143,7 +207,7 @@ fn lock_and_try(base: &OwnedFd, name: &CString) -> Result<Flock<OwnedFd>, Errno>
 }
 
 /// The parent directory and the name of a path as given to `announce`.
-pub(crate) fn split(path: &Path) -> Option<(&Path, CString)> {
+fn split(path: &Path) -> Option<(&Path, CString)> {
     Some((
         path.parent()?,
         CString::new(path.file_name()?.as_bytes()).ok()?,

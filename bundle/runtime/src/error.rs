@@ -22,7 +22,7 @@ pub enum Error {
 
     /// A tester asks for a rung that does not exist.
     #[error(
-        "cannot start on rung '{0}': there is none of that number (set BENCHRUN_FORCE_RUNG to 2 or 4, or not at all)"
+        "cannot start on rung '{0}': there is none of that number (set BENCHRUN_FORCE_RUNG to 1, 2, 3 or 4, or not at all)"
     )]
     NoSuchRung(String),
 
@@ -80,6 +80,22 @@ pub enum Error {
     #[error("cannot pass '{0}' to the payload: it has a NUL byte")]
     Nul(String),
 
+    /// Another process of the run has found out that something cannot be done.
+    #[error("{0}")]
+    Refused(Refusal),
+
+    /// A block of the image that was read while the payload ran is not what was packed.
+    #[error("{0}; the program got an input/output error")]
+    Damaged(String),
+
+    /// The process that keeps the image was killed.
+    #[error("the process that keeps the image was killed, and the program with it")]
+    KeeperKilled,
+
+    /// The program is not in the image.
+    #[error("cannot find '{0}' in the image (give a path in it, or a name that its PATH has)")]
+    NotInImage(String),
+
     /// No rung holds.
     #[error("{}", rung_lines(.0))]
     NoRung(Vec<(u8, Box<Error>)>),
@@ -92,9 +108,43 @@ impl Error {
             Error::Exec {
                 errno: Errno::ENOENT,
                 ..
-            } => 127,
+            }
+            | Error::NotInImage(_) => 127,
             Error::Exec { .. } => 126,
+            Error::Refused(refusal) => refusal.exit_code,
             _ => 125,
+        }
+    }
+
+    /// Would the next rung fail in the same way?
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Error::Refused(refusal) => refusal.is_final,
+            Error::Namespace { .. }
+            | Error::Unpack { .. }
+            | Error::NoDirectory(_)
+            | Error::Process { .. } => false,
+            _ => true,
+        }
+    }
+
+    /// The error in a form that another process can be told.
+    pub(crate) fn to_refusal(&self) -> Refusal {
+        let (what, errno, remedy) = match self {
+            Error::Refused(refusal) => return refusal.clone(),
+            Error::Namespace { step, errno } => (
+                format!("cannot {step}"),
+                Some(*errno as i32),
+                step.remedy().to_owned(),
+            ),
+            other => (other.to_string(), None, String::new()),
+        };
+        Refusal {
+            what,
+            errno,
+            remedy,
+            exit_code: self.exit_code(),
+            is_final: self.is_final(),
         }
     }
 
@@ -111,12 +161,65 @@ impl Error {
     }
 }
 
+/// An error as one process of a run tells it to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What could not be done.
+    pub what: String,
+    /// The kernel's answer.
+    pub errno: Option<i32>,
+    /// What to do about it; may be empty.
+    pub remedy: String,
+    /// The exit code that says this.
+    pub exit_code: u8,
+    /// The next rung would fail in the same way.
+    pub is_final: bool,
+}
+
+impl Refusal {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let errno = self.errno.unwrap_or(0);
+        let mut bytes = vec![self.exit_code, self.is_final.into()];
+        bytes.extend_from_slice(&errno.to_le_bytes());
+        bytes.extend_from_slice(self.what.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(self.remedy.as_bytes());
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (head, texts) = bytes.split_at_checked(6)?;
+        let errno = i32::from_le_bytes(head[2..].try_into().ok()?);
+        let mut texts = texts.splitn(2, |byte| *byte == 0);
+        let mut text = || String::from_utf8_lossy(texts.next().unwrap_or_default()).into_owned();
+        Some(Self {
+            what: text(),
+            errno: (errno != 0).then_some(errno),
+            remedy: text(),
+            exit_code: head[0],
+            is_final: head[1] != 0,
+        })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if let Some(errno) = self.errno {
+            write!(f, ": {}", Errno::from_raw(errno))?;
+        }
+        if !self.remedy.is_empty() {
+            write!(f, " ({})", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
 /// A step of setting up the private namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Step {
     /// Making a mount namespace with the privileges at hand.
-    UnshareMount = 1,
+    UnshareMount,
     /// Making a user namespace and a mount namespace in it.
     UnshareUser,
     /// Giving the user the same ids in the user namespace as outside.
@@ -129,26 +232,21 @@ pub enum Step {
     MountTmpfs,
     /// Making the unpacked image read-only.
     MakeReadOnly,
-    /// Trying all this in a child.
-    Probe,
+    /// Opening the device through which the image is served.
+    OpenFuse,
+    /// Mounting the file system that is served.
+    MountFuse,
+    /// Attaching the image to a loop device.
+    AttachLoop,
+    /// Mounting the loop device.
+    MountSquashfs,
+    /// Laying memory over the image, to be written to.
+    MountOverlay,
+    /// Making the image the root.
+    SwitchRoot,
 }
 
 impl Step {
-    const ALL: [Step; 8] = [
-        Step::UnshareMount,
-        Step::UnshareUser,
-        Step::MapIds,
-        Step::StopPropagation,
-        Step::FindMountPoint,
-        Step::MountTmpfs,
-        Step::MakeReadOnly,
-        Step::Probe,
-    ];
-
-    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|step| *step as u8 == byte)
-    }
-
     fn remedy(self) -> &'static str {
         match self {
             Step::UnshareUser | Step::UnshareMount => {
@@ -159,12 +257,25 @@ impl Step {
                 "root needs CAP_SETFCAP for that; for others allow it: \
                  sysctl kernel.apparmor_restrict_unprivileged_userns, or the container's security profile"
             }
-            Step::StopPropagation | Step::MountTmpfs | Step::MakeReadOnly => {
+            Step::StopPropagation
+            | Step::MountTmpfs
+            | Step::MakeReadOnly
+            | Step::MountOverlay
+            | Step::SwitchRoot => {
                 "allow it in user namespaces: sysctl kernel.apparmor_restrict_unprivileged_userns, \
                  or the container's security profile"
             }
             Step::FindMountPoint => "make an empty directory /mnt",
-            Step::Probe => "is the limit on processes reached?",
+            Step::OpenFuse => {
+                "load the module fuse and make /dev/fuse readable and writable for all: modprobe fuse; chmod 666 /dev/fuse"
+            }
+            Step::MountFuse => {
+                "allow FUSE in user namespaces: Linux 4.18 or later, and no security module that forbids it"
+            }
+            Step::AttachLoop => "this rung is for root with loop devices: modprobe loop",
+            Step::MountSquashfs => {
+                "this rung is for root on a kernel with squashfs and the image's compression: modprobe squashfs"
+            }
         }
     }
 }
@@ -179,7 +290,12 @@ impl fmt::Display for Step {
             Step::FindMountPoint => "find an empty directory to mount the image on",
             Step::MountTmpfs => "mount a tmpfs in a private namespace",
             Step::MakeReadOnly => "make the unpacked image read-only",
-            Step::Probe => "try a private namespace in a child",
+            Step::OpenFuse => "open /dev/fuse",
+            Step::MountFuse => "mount the image by FUSE in a private namespace",
+            Step::AttachLoop => "attach the image to a loop device",
+            Step::MountSquashfs => "mount the image from a loop device",
+            Step::MountOverlay => "lay memory over the image",
+            Step::SwitchRoot => "make the image the root",
         })
     }
 }
@@ -199,7 +315,26 @@ fn space_remedy(errno: Errno) -> &'static str {
     }
 }
 
+/// One line for each reason, with all the rungs that it keeps from holding.
 fn rung_lines(failures: &[(u8, Box<Error>)]) -> String {
-    let line = |(rung, error): &(u8, Box<Error>)| format!("rung {rung} does not hold: {error}");
-    failures.iter().map(line).collect::<Vec<_>>().join("\n")
+    let mut reasons: Vec<(String, Vec<u8>)> = Vec::new();
+    for (rung, error) in failures {
+        let text = error.to_string();
+        match reasons.iter_mut().find(|(reason, _)| *reason == text) {
+            Some((_, rungs)) => rungs.push(*rung),
+            None => reasons.push((text, vec![*rung])),
+        }
+    }
+    let line = |(reason, rungs): &mut (String, Vec<u8>)| {
+        rungs.sort_unstable();
+        match &rungs[..] {
+            [rung] => format!("rung {rung} does not hold: {reason}"),
+            [first @ .., last] => {
+                let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+                format!("rungs {} and {last} do not hold: {reason}", first.join(", "))
+            }
+            [] => reason.clone(),
+        }
+    };
+    reasons.iter_mut().map(line).collect::<Vec<_>>().join("\n")
 }

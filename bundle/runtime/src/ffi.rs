@@ -1,64 +1,16 @@
 //! The C conventions that no safe crate covers, one checked wrapper for each.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, OsStr, OsString, c_char, c_int, c_void};
+use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::ptr::NonNull;
 
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags};
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigHandler, SigmaskHow, Signal};
 use nix::unistd::{ForkResult, Pid};
-
-/// A file mapped for reading as long as this value lives.
-///
-/// If someone shortens the file meanwhile, reading beyond its new end ends the process (SIGBUS). The kernel refuses
-/// to write to a file that is being executed, and that is the file that gets mapped.
-#[derive(Debug)]
-pub(crate) struct MappedFile {
-    start: NonNull<c_void>,
-    size_bytes: usize,
-}
-
-// SAFETY: the mapping is read-only and private; reading it from several threads is reading plain memory.
-unsafe impl Sync for MappedFile {}
-
-impl MappedFile {
-    pub(crate) fn map(file: &File) -> Result<Self, Errno> {
-        let size_bytes = file
-            .metadata()
-            .map_err(|error| crate::error::errno_of(&error))?
-            .len();
-        let length = usize::try_from(size_bytes)
-            .ok()
-            .and_then(NonZeroUsize::new)
-            .ok_or(Errno::ENODATA)?;
-        // All of it is going to be hashed, so its pages are mapped at once and not one fault at a time.
-        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_POPULATE;
-        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
-        let start =
-            unsafe { nix::sys::mman::mmap(None, length, ProtFlags::PROT_READ, flags, file, 0)? };
-        Ok(Self {
-            start,
-            size_bytes: length.get(),
-        })
-    }
-
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        // SAFETY: start and size are those of a readable mapping that `self` owns and nobody writes to.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr().cast(), self.size_bytes) }
-    }
-}
-
-impl Drop for MappedFile {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own, and slices of it do not outlive `self`.
-        let _ = unsafe { nix::sys::mman::munmap(self.start, self.size_bytes) };
-    }
-}
 
 /// Can pages of this file be executed? A file system mounted noexec says EPERM here, before anything is unpacked.
 pub(crate) fn is_executable_mapping_allowed(file: &File) -> Result<(), Errno> {
@@ -108,26 +60,6 @@ pub(crate) fn set_disposition(signal: Signal, ignored: bool) -> bool {
     matches!(before, Ok(SigHandler::SigIgn))
 }
 
-/// A signal that was taken from the queue.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TakenSignal {
-    pub(crate) number: c_int,
-    /// Sent by a process with kill, not by the kernel (the terminal, an expired timer).
-    pub(crate) sent_by_process: bool,
-}
-
-/// Waits for one of the blocked signals of `set`.
-pub(crate) fn wait_for_signal(set: &SigSet) -> Result<TakenSignal, Errno> {
-    // SAFETY: all-zero bytes are a valid siginfo_t.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: both pointers are to live values of the right type.
-    let number = Errno::result(unsafe { libc::sigwaitinfo(set.as_ref(), &raw mut info) })?;
-    Ok(TakenSignal {
-        number,
-        sent_by_process: info.si_code <= 0,
-    })
-}
-
 /// Sends a signal by number, so that real-time signals can be passed on too.
 pub(crate) fn send_signal(pid: Pid, number: c_int) -> Result<(), Errno> {
     // SAFETY: kill has no preconditions.
@@ -163,6 +95,8 @@ pub(crate) enum ChildState {
     Running,
     /// Stopped by this signal.
     Stopped(c_int),
+    /// Continued after it was stopped.
+    Continued,
     /// Ended with this exit code.
     Exited(u8),
     /// Ended by this signal: any number, while nix's `waitpid` fails on real-time signals and has then lost the child's end.
@@ -172,7 +106,7 @@ pub(crate) enum ChildState {
 /// Asks without waiting what has become of a child since it was asked last.
 pub(crate) fn child_state(pid: Pid) -> Result<ChildState, Errno> {
     let mut status = 0;
-    let options = libc::WNOHANG | libc::WUNTRACED;
+    let options = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED;
     // SAFETY: the pointer is to a live integer.
     let changed = Errno::result(unsafe { libc::waitpid(pid.as_raw(), &raw mut status, options) })?;
     Ok(if changed == 0 {
@@ -183,32 +117,122 @@ pub(crate) fn child_state(pid: Pid) -> Result<ChildState, Errno> {
         ChildState::Killed(libc::WTERMSIG(status))
     } else if libc::WIFSTOPPED(status) {
         ChildState::Stopped(libc::WSTOPSIG(status))
+    } else if libc::WIFCONTINUED(status) {
+        ChildState::Continued
     } else {
         ChildState::Running
     })
 }
 
-/// A descriptor that stands for a process, whatever happens to its number.
-pub(crate) fn open_process(pid: Pid) -> Result<OwnedFd, Errno> {
-    // SAFETY: the call takes two integers.
-    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
-    // SAFETY: the kernel has just given this descriptor to us alone; it fits, as every descriptor does.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as c_int) })
+/// Takes over a descriptor that the kernel has just delivered in a message.
+pub(crate) fn own_descriptor(number: c_int) -> OwnedFd {
+    // SAFETY: the kernel has made this descriptor for the receiver of the message, who calls this once for each.
+    unsafe { OwnedFd::from_raw_fd(number) }
 }
 
-/// Kills the process that a descriptor from [`open_process`] stands for.
-pub(crate) fn kill_process(process: &OwnedFd) {
-    let no_info = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: a live descriptor, a valid signal, and the null that means "as kill does".
-    unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            process.as_raw_fd(),
-            libc::SIGKILL,
-            no_info,
-            0,
-        )
+/// Has all descriptors from `first` on closed when this process executes a program.
+pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+    let flags = libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: the call takes three integers and changes flags of descriptors only.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) };
+    match Errno::result(done) {
+        Ok(_) => Ok(()),
+        // Before Linux 5.11: one by one, as far as the limit on open files lets them be.
+        Err(Errno::ENOSYS | Errno::EINVAL) => {
+            let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
+            for number in first..u32::try_from(limit.1).unwrap_or(u32::MAX).min(1 << 20) {
+                // SAFETY: the call takes integers; on a number that is no descriptor it fails.
+                unsafe { libc::fcntl(number as c_int, libc::F_SETFD, libc::FD_CLOEXEC) };
+            }
+            Ok(())
+        }
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Refuses, to this process and all that it becomes or starts, to push characters into a terminal's input queue, where the
+/// user's shell would read them as commands (CVE-2017-5226). A kernel without filters has no remedy; that is no error.
+///
+/// The process must have given up new privileges.
+pub(crate) fn refuse_terminal_injection() -> Result<(), Errno> {
+    let program = crate::terminal_filter::program();
+    let filter = libc::sock_fprog {
+        len: program.len() as u16,
+        filter: program.as_ptr().cast_mut(),
     };
+    // Without this flag, kernels before 5.16 would slow the payload's memory accesses down for having a filter.
+    for flags in [libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW, 0] {
+        // SAFETY: the kernel copies the program, which lives until the call returns and has the stated length.
+        let done = unsafe {
+            libc::syscall(
+                libc::SYS_seccomp,
+                libc::SECCOMP_SET_MODE_FILTER,
+                flags,
+                &raw const filter,
+            )
+        };
+        match Errno::result(done) {
+            Ok(_) | Err(Errno::ENOSYS) => return Ok(()),
+            Err(Errno::EINVAL) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// The number of a loop device that nobody uses, made if need be.
+pub(crate) fn free_loop_device(control: &File) -> Result<c_int, Errno> {
+    const LOOP_CTL_GET_FREE: libc::Ioctl = 0x4c82;
+    // SAFETY: the request takes no argument.
+    Errno::result(unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE) })
+}
+
+/// What `LOOP_CONFIGURE` takes (linux/loop.h).
+#[repr(C)]
+struct LoopConfig {
+    fd: u32,
+    block_size: u32,
+    info: LoopInfo64,
+    reserved: [u64; 8],
+}
+
+/// `struct loop_info64` (linux/loop.h).
+#[repr(C)]
+struct LoopInfo64 {
+    device: u64,
+    inode: u64,
+    rdevice: u64,
+    offset: u64,
+    sizelimit: u64,
+    number: u32,
+    encrypt_type: u32,
+    encrypt_key_size: u32,
+    flags: u32,
+    file_name: [u8; 64],
+    crypt_name: [u8; 64],
+    encrypt_key: [u8; 32],
+    init: [u64; 2],
+}
+
+/// Attaches a part of a file to a loop device, read-only, to be detached by the kernel when its last user is gone.
+pub(crate) fn configure_loop_device(
+    device: &File,
+    file: c_int,
+    part: &std::ops::Range<u64>,
+) -> Result<(), Errno> {
+    const LOOP_CONFIGURE: libc::Ioctl = 0x4c0a;
+    const LO_FLAGS_READ_ONLY: u32 = 1;
+    const LO_FLAGS_AUTOCLEAR: u32 = 4;
+    // SAFETY: all-zero bytes are valid for a structure of integers.
+    let mut config: LoopConfig = unsafe { std::mem::zeroed() };
+    config.fd = file.cast_unsigned();
+    config.info.offset = part.start;
+    // A device has whole sectors. What follows the image in the file fills the last one, and is not looked at.
+    config.info.sizelimit = (part.end - part.start).next_multiple_of(512);
+    config.info.flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
+    // SAFETY: the structure is the one that the request takes, and lives until the call returns.
+    Errno::result(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &raw const config) })
+        .map(drop)
 }
 
 /// Random bytes from the kernel.

@@ -1,32 +1,49 @@
-//! Starting a bundle's payload: finding the bundle, a private place for its image, unpacking, environment, exec.
+//! Starting a bundle's payload: finding the bundle, a private place for its image, environment, exec, and cleaning up.
 //!
-//! Two rungs of the ladder are built. Rung 2 unpacks the image to a tmpfs that only the payload's processes can see, and
-//! becomes the payload: same process, same terminal, same working directory, and the kernel cleans up. Rung 4 needs no
-//! namespaces: it unpacks to a fresh private directory, supervises the payload, and cleans up by itself.
-//! In both the payload sees the host's files as they are.
+//! A run is three processes. The *front* (front.rs) is the one that was started: it stands for the payload towards whoever
+//! waits for it or signals it. The *keeper* (keeper.rs) serves the image or unpacks it, and sees to it that nothing outlives
+//! the payload. The third (child.rs) makes its way to the image and becomes the *payload*.
+//!
+//! There are four ways to the image, the rungs of the ladder (ladder.rs). On rungs 1 to 3 only the payload's processes see
+//! it, and the kernel cleans up. In a bundle of a plain program the payload sees the host's files as they are; in one of a
+//! whole root file system it sees that (root.rs).
 
+mod attributes;
+mod cached;
+mod channel;
+mod child;
+mod confine;
 mod directory;
 mod error;
 mod ffi;
-mod janitor;
+mod front;
+mod image_command;
+mod image_source;
+mod keeper;
+mod ladder;
+mod loop_device;
 mod mount_point;
 mod namespace;
+mod orphans;
 mod own_file;
 mod payload;
 mod remove;
 mod request;
-mod start;
+mod root;
+mod serve;
 mod stdio;
-mod supervisor;
 mod sweep;
+mod terminal_filter;
 mod trace;
+mod tree_digest;
 mod unpack;
 
-pub use error::{Error, Step};
+pub use error::{Error, Refusal, Step};
 pub use ffi::{Arguments, run_as_main};
+pub use image_source::ImageSource;
+pub use ladder::{Probed, order, probe, start};
 pub use own_file::OwnFile;
 pub use request::{Ended, Rung, StartRequest};
-pub use start::start;
 pub use stdio::{ignore_sigpipe, open_missing_standard_fds};
 pub use trace::Trace;
-pub use unpack::{unpack, unpack_with_threads};
+pub use unpack::{Ownership, unpack, unpack_with_threads};

@@ -1,124 +1,58 @@
-//! Rung 2's private place: a mount namespace with a tmpfs that only this process and its children see.
+//! The private place of rungs 1 to 3: a mount namespace that only this process and its children see.
 //!
 //! With privileges a mount namespace alone is made, and root keeps all its rights to all users' files. Without, a
 //! user namespace gives the right to make one; in it the user keeps the own ids.
 //!
-//! Whether a host allows that is found by trying. A user namespace cannot be left again, and some hosts (Ubuntu
-//! 24.04's `AppArmor`) grant it and then refuse what follows. A process stuck there would have lost its ids and could not
-//! run the payload on rung 4 either. So the whole set-up is tried in a forked child first, which ends with all that it made.
-//! That costs about half a millisecond, while this process hashes the bundle on another core. (Joining the child's namespaces
-//! with setns would save doing it twice, but it moves the process to the namespace's root and so out of a chroot.)
-//! A mount namespace by itself takes no rights away, so it is tried right here.
+//! Whether a host allows that is found by trying: some hosts (Ubuntu 24.04's `AppArmor`) grant a user namespace and then
+//! refuse what follows. Whoever tries is a process that can end with all that it made (see child.rs).
 
 use std::fs;
-use std::io::{PipeReader, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid};
+use nix::sys::stat::Mode;
 
 use crate::mount_point::{self, KeepVisible};
-use crate::{Error, Step, ffi};
+use crate::unpack::Ownership;
+use crate::{Error, Step};
 
-/// A first look at whether rung 2 holds. The process must have one thread until [`Attempt::enter`] has returned.
-pub(crate) enum Attempt {
-    /// The place is there: this process was privileged.
-    Entered(PathBuf),
-    /// A child is finding out.
-    Probing {
-        child: Child,
-        answer: PipeReader,
-        keep: KeepVisible,
-    },
+/// With what rights the namespace was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Privilege {
+    /// A mount namespace alone: this process is privileged on the host.
+    Host,
+    /// In a user namespace of its own, where only the user's own ids exist.
+    User,
 }
 
-/// The private place, with the tmpfs mounted.
-pub(crate) struct PrivatePlace {
-    pub(crate) mount_point: PathBuf,
-    /// The child that went ahead. Tearing its namespaces down takes it longer than all the rest, so it is waited for last.
-    pub(crate) child: Option<Child>,
-}
-
-/// A child that has nothing more to say. Waited for when dropped: the payload must not inherit a child that it did not make.
-pub(crate) struct Child(Pid);
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        let _ = waitpid(self.0, None);
-    }
-}
-
-impl Attempt {
-    /// Begins: enters at once where privileges allow it, else sends a child ahead.
-    pub(crate) fn begin(keep: KeepVisible) -> Result<Self, Error> {
-        match unshare(CloneFlags::CLONE_NEWNS) {
-            Ok(()) => return mount_private_tmpfs(&keep).map(Attempt::Entered),
-            Err(Errno::EPERM) => {}
-            Err(errno) => return Err(refused(Step::UnshareMount)(errno)),
-        }
-        let (answer, mut reply) = std::io::pipe()
-            .map_err(|error| refused(Step::Probe)(crate::error::errno_of(&error)))?;
-        match ffi::fork().map_err(refused(Step::Probe))? {
-            ForkResult::Child => {
-                let answer = match set_up(&keep) {
-                    Ok(_) => [0, 0, 0, 0, 0],
-                    Err(Error::Namespace { step, errno }) => encode(step, errno),
-                    Err(_) => encode(Step::Probe, Errno::EIO),
-                };
-                let _ = reply.write_all(&answer);
-                ffi::exit_now(0)
-            }
-            ForkResult::Parent { child } => Ok(Attempt::Probing {
-                child: Child(child),
-                answer,
-                keep,
-            }),
-        }
-    }
-
-    /// Waits for the child's answer and, if all went well there, does the same here.
-    pub(crate) fn enter(self) -> Result<PrivatePlace, Error> {
-        let (child, mut answer, keep) = match self {
-            Attempt::Entered(mount_point) => {
-                return Ok(PrivatePlace {
-                    mount_point,
-                    child: None,
-                });
-            }
-            Attempt::Probing {
-                child,
-                answer,
-                keep,
-            } => (child, answer, keep),
-        };
-        let mut bytes = [0; 5];
-        match answer.read_exact(&mut bytes) {
-            Err(_) => Err(refused(Step::Probe)(Errno::ECHILD)),
-            Ok(()) if bytes[0] != 0 => Err(decode(bytes)),
-            Ok(()) => Ok(PrivatePlace {
-                mount_point: set_up(&keep)?,
-                child: Some(child),
-            }),
+impl Privilege {
+    /// Whose the image's files become when they are unpacked.
+    pub(crate) fn ownership(self) -> Ownership {
+        match self {
+            Privilege::Host => Ownership::OfImage,
+            Privilege::User => Ownership::OfCaller,
         }
     }
 }
 
-/// Takes the right to write to the tmpfs away. Every file in it must be closed.
-pub(crate) fn make_read_only(mount_point: &Path) -> Result<(), Error> {
-    // The payload could otherwise change its own program, and fill memory with what looks like a disk.
-    let flags = MsFlags::MS_REMOUNT
-        | MsFlags::MS_BIND
-        | MsFlags::MS_RDONLY
-        | MsFlags::MS_NOSUID
-        | MsFlags::MS_NODEV;
-    mount(None::<&str>, mount_point, None::<&str>, flags, None::<&str>)
-        .map_err(refused(Step::MakeReadOnly))
+/// Moves this process, which must have one thread, into a mount namespace of its own.
+pub(crate) fn enter() -> Result<Privilege, Error> {
+    let privilege = match unshare(CloneFlags::CLONE_NEWNS) {
+        Ok(()) => Privilege::Host,
+        Err(Errno::EPERM) => {
+            enter_user_namespace()?;
+            Privilege::User
+        }
+        Err(errno) => return Err(refused(Step::UnshareMount)(errno)),
+    };
+    Ok(privilege)
 }
 
-fn set_up(keep: &KeepVisible) -> Result<PathBuf, Error> {
+fn enter_user_namespace() -> Result<(), Error> {
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)
         .map_err(refused(Step::UnshareUser))?;
@@ -131,8 +65,7 @@ fn set_up(keep: &KeepVisible) -> Result<PathBuf, Error> {
     }
     // The same ids inside as outside: the payload's files belong to the user, and its name is right.
     write_map("/proc/self/uid_map", uid.as_raw())?;
-    write_map("/proc/self/gid_map", gid.as_raw())?;
-    mount_private_tmpfs(keep)
+    write_map("/proc/self/gid_map", gid.as_raw())
 }
 
 fn write_map(path: &str, id: u32) -> Result<(), Error> {
@@ -140,7 +73,11 @@ fn write_map(path: &str, id: u32) -> Result<(), Error> {
         .map_err(|error| refused(Step::MapIds)(crate::error::errno_of(&error)))
 }
 
-fn mount_private_tmpfs(keep: &KeepVisible) -> Result<PathBuf, Error> {
+/// Keeps what is mounted from here on private, and mounts by `mount_at` on the first suitable directory that takes it.
+pub(crate) fn mount_somewhere(
+    keep: &KeepVisible,
+    mount_at: impl Fn(&Path) -> Result<(), Error>,
+) -> Result<PathBuf, Error> {
     let whole_tree = stop_propagation(Path::new("/"));
     let mut last = refused(Step::FindMountPoint)(Errno::ENOENT);
     for mount_point in mount_point::suitable(keep) {
@@ -148,10 +85,12 @@ fn mount_private_tmpfs(keep: &KeepVisible) -> Result<PathBuf, Error> {
         let private = whole_tree.or_else(|_| stop_propagation_around(mount_point));
         match private
             .map_err(refused(Step::StopPropagation))
-            .and_then(|()| mount_tmpfs(mount_point))
+            .and_then(|()| mount_at(mount_point))
         {
             Ok(()) => return Ok(mount_point.to_owned()),
-            Err(error) => last = error,
+            // Only mounting can succeed elsewhere.
+            Err(error @ Error::Namespace { .. }) => last = error,
+            Err(error) => return Err(error),
         }
     }
     Err(last)
@@ -174,19 +113,14 @@ fn stop_propagation_around(path: &Path) -> Result<(), Errno> {
     answers.find(Result::is_ok).unwrap_or(Err(Errno::EINVAL))
 }
 
-fn mount_tmpfs(mount_point: &Path) -> Result<(), Error> {
+/// Mounts an empty tmpfs.
+pub(crate) fn mount_tmpfs(at: &Path) -> Result<(), Error> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     // Huge pages for files that fill them make unpacking a third faster. Kernels built without them refuse the option.
     let options = ["mode=0755,huge=within_size", "mode=0755"];
     let mut last = Errno::EINVAL;
     for options in options {
-        match mount(
-            Some("bundle"),
-            mount_point,
-            Some("tmpfs"),
-            flags,
-            Some(options),
-        ) {
+        match mount(Some("bundle"), at, Some("tmpfs"), flags, Some(options)) {
             Ok(()) => return Ok(()),
             Err(errno) => last = errno,
         }
@@ -194,19 +128,39 @@ fn mount_tmpfs(mount_point: &Path) -> Result<(), Error> {
     Err(refused(Step::MountTmpfs)(last))
 }
 
-fn refused(step: Step) -> impl FnOnce(Errno) -> Error {
+/// Mounts a file system that is served through the descriptor that is returned. Whoever gets it serves; until then, whoever
+/// looks at the mount waits.
+pub(crate) fn mount_served(at: &Path) -> Result<OwnedFd, Error> {
+    // Opened only now: the kernel lets a device be mounted only in the user namespace that it was opened in.
+    let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
+    let device = nix::fcntl::open("/dev/fuse", flags, Mode::empty())
+        .map_err(refused(Step::OpenFuse))?;
+    let (uid, gid) = (nix::unistd::getuid(), nix::unistd::getgid());
+    let options = bundle_fuse::mount_options(device.as_fd(), uid.as_raw(), gid.as_raw());
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOATIME;
+    mount(
+        Some("bundle"),
+        at,
+        Some("fuse.bundle"),
+        flags,
+        Some(options.as_str()),
+    )
+    .map_err(refused(Step::MountFuse))?;
+    Ok(device)
+}
+
+/// Takes the right to write to the tmpfs away. Every file in it must be closed.
+pub(crate) fn make_read_only(mount_point: &Path) -> Result<(), Error> {
+    // The payload could otherwise change its own program, and fill memory with what looks like a disk.
+    let flags = MsFlags::MS_REMOUNT
+        | MsFlags::MS_BIND
+        | MsFlags::MS_RDONLY
+        | MsFlags::MS_NOSUID
+        | MsFlags::MS_NODEV;
+    mount(None::<&str>, mount_point, None::<&str>, flags, None::<&str>)
+        .map_err(refused(Step::MakeReadOnly))
+}
+
+pub(crate) fn refused(step: Step) -> impl FnOnce(Errno) -> Error {
     move |errno| Error::Namespace { step, errno }
-}
-
-fn encode(step: Step, errno: Errno) -> [u8; 5] {
-    let number = (errno as i32).to_le_bytes();
-    [step as u8, number[0], number[1], number[2], number[3]]
-}
-
-fn decode(bytes: [u8; 5]) -> Error {
-    let errno = Errno::from_raw(i32::from_le_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]));
-    Error::Namespace {
-        step: Step::from_byte(bytes[0]).unwrap_or(Step::Probe),
-        errno,
-    }
 }

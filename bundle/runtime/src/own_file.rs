@@ -1,43 +1,44 @@
-//! Finding and mapping the file that runs.
+//! Finding and opening the file that runs.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::error::errno_of;
-use crate::ffi::{self, MappedFile};
-use crate::{Error, stdio};
+use crate::{Error, ffi, stdio};
 
 const OWN_EXECUTABLE: &str = "/proc/self/exe";
 
-/// The bundle's own file, mapped.
+/// The bundle's own file, opened for reading.
 #[derive(Debug)]
 pub struct OwnFile {
     path: PathBuf,
-    bytes: MappedFile,
+    file: File,
+    size_bytes: u64,
 }
 
 impl OwnFile {
-    /// Finds the file that this process executes and maps it.
+    /// Finds the file that this process executes and opens it.
     ///
     /// # Errors
     /// If it cannot be found (no /proc, and started under a name that leads nowhere) or read.
     pub fn open() -> Result<Self, Error> {
+        let failed = |error: &std::io::Error| Error::OwnFile {
+            operation: "open",
+            errno: errno_of(error),
+            remedy: "make it readable with chmod +r, or mount /proc",
+        };
         let (file, path) = match File::open(OWN_EXECUTABLE) {
             Ok(file) => (file, fs::read_link(OWN_EXECUTABLE).unwrap_or_default()),
             // Without /proc the kernel still says under which name it executed the file.
-            Err(error) => open_by_name().map_err(|_| Error::OwnFile {
-                operation: "open",
-                errno: errno_of(&error),
-                remedy: "make it readable with chmod +r, or mount /proc",
-            })?,
+            Err(error) => open_by_name().map_err(|_| failed(&error))?,
         };
         stdio::debug_assert_private(&file);
-        let bytes = MappedFile::map(&file).map_err(|errno| Error::OwnFile {
-            operation: "map",
-            errno,
-            remedy: "copy it to a local file system",
-        })?;
-        Ok(Self { path, bytes })
+        let size_bytes = file.metadata().map_err(|error| failed(&error))?.len();
+        Ok(Self {
+            path,
+            file,
+            size_bytes,
+        })
     }
 
     /// Absolute path of the file, symbolic links resolved.
@@ -45,9 +46,14 @@ impl OwnFile {
         &self.path
     }
 
-    /// The file's bytes.
-    pub fn bytes(&self) -> &[u8] {
-        self.bytes.as_slice()
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Size of the file.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
     }
 }
 

@@ -5,32 +5,39 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use bundle_format::Manifest;
+use bundle_format::{Loader, Payload};
 use nix::sys::signal::Signal;
 
+use crate::child::Place;
+use crate::ladder::FORCE_RUNG;
 use crate::request::{Rung, StartRequest};
-use crate::{Error, ffi};
+use crate::{Error, ffi, image_command};
 
-/// Forces a rung; for testers. Never handed on: a bundle that the payload starts makes its own choice.
-pub(crate) const FORCE_RUNG: &str = "BENCHRUN_FORCE_RUNG";
-
-/// Becomes the payload, whose image has been unpacked at `root`.
+/// Becomes the payload, whose image is in its place.
 ///
 /// # Errors
 /// If the kernel cannot execute it; this process then goes on.
 pub(crate) fn exec(
     request: &StartRequest<'_>,
     rung: Rung,
-    root: &Path,
+    place: &Place,
 ) -> Result<Infallible, Error> {
-    let (program, words) = command_line(request.bundle.manifest(), root, request.words);
+    let (program, words) = match &request.bundle.manifest().payload {
+        Payload::Program { executable, loader } => {
+            program_line(executable, loader.as_ref(), &place.root, request.words)
+        }
+        Payload::Image { command } => {
+            let words = request.words.get(1..).unwrap_or_default();
+            image_command::command_line(place, command, words)?
+        }
+    };
     let program_path = program.clone();
     let program = c_string(program.as_os_str())?;
     let words = words
         .iter()
         .map(|word| c_string(word))
         .collect::<Result<Vec<_>, _>>()?;
-    let variables = environment(request, rung, root);
+    let variables = environment(request, rung, &place.root);
     let variables = variables
         .iter()
         .map(|variable| c_string(variable))
@@ -65,6 +72,11 @@ fn environment(request: &StartRequest<'_>, rung: Rung, root: &Path) -> Vec<OsStr
             variables.push((name.into(), value.into()));
         }
     }
+    if matches!(request.bundle.manifest().payload, Payload::Image { .. })
+        && !variables.iter().any(|(set, _)| set == "PATH")
+    {
+        variables.push(("PATH".into(), image_command::default_path().into()));
+    }
     variables.extend(own.map(|(name, value)| (name.into(), value.to_owned())));
     let join = |(mut name, value): (OsString, OsString)| {
         name.push("=");
@@ -74,16 +86,21 @@ fn environment(request: &StartRequest<'_>, rung: Rung, root: &Path) -> Vec<OsStr
     variables.into_iter().map(join).collect()
 }
 
-/// The program to execute and its words. A dynamic program is started by its own loader, with its own libraries: given as
+/// The packed program to execute and its words. A dynamic program is started by its own loader, with its own libraries: given as
 /// options, not as `LD_LIBRARY_PATH`, which the payload's children would inherit and the host's programs would break on.
-fn command_line(manifest: &Manifest, root: &Path, words: &[OsString]) -> (PathBuf, Vec<OsString>) {
-    let executable = root.join(&manifest.payload.executable);
+fn program_line(
+    executable: &str,
+    loader: Option<&Loader>,
+    root: &Path,
+    words: &[OsString],
+) -> (PathBuf, Vec<OsString>) {
+    let executable = root.join(executable);
     let own_name = words
         .first()
         .cloned()
         .unwrap_or_else(|| executable.clone().into());
     let arguments = words.iter().skip(1).cloned();
-    let Some(loader) = &manifest.payload.loader else {
+    let Some(loader) = loader else {
         return (
             executable,
             std::iter::once(own_name).chain(arguments).collect(),

@@ -1,6 +1,7 @@
 //! Unpacking an image into an empty directory that nobody else writes to.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
@@ -13,22 +14,36 @@ use bundle_squashfs::{
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
-use crate::Error;
 use crate::error::errno_of;
+use crate::{Error, attributes};
 
 /// More threads do not make a bundle of ordinary size start sooner.
-const THREAD_COUNT_LIMIT: usize = 8;
+pub(crate) const THREAD_COUNT_LIMIT: usize = 8;
 
 /// Files that are open at the same time: well below the usual limit of 1024.
 const OPEN_FILE_COUNT: usize = 256;
 
-/// Unpacks `image` into the directory with as many threads as this process may run on, at most 8.
+/// Whose the unpacked files become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// The caller's, without set-user-id and set-group-id.
+    OfCaller,
+    /// Those of the image's owners, with all mode bits, and device nodes too: for root.
+    OfImage,
+}
+
+/// Unpacks `image` into the directory with as many threads as this process may run on, at most 8. Hard links stay hard links,
+/// and times of modification are the image's. Sockets are left out, and so are device nodes unless `ownership` is the image's.
 ///
 /// # Errors
-/// If the image is damaged or holds what cannot be unpacked, or the directory cannot take it.
-pub fn unpack(image: &Image<'_>, directory: BorrowedFd<'_>) -> Result<(), Error> {
+/// If the image is damaged, or the directory cannot take it.
+pub fn unpack(
+    image: &Image<'_>,
+    directory: BorrowedFd<'_>,
+    ownership: Ownership,
+) -> Result<(), Error> {
     let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    unpack_with_threads(image, directory, available.min(THREAD_COUNT_LIMIT))
+    unpack_with_threads(image, directory, ownership, available.min(THREAD_COUNT_LIMIT))
 }
 
 /// Unpacks `image` into the directory with `thread_count` threads, this one included.
@@ -38,21 +53,38 @@ pub fn unpack(image: &Image<'_>, directory: BorrowedFd<'_>) -> Result<(), Error>
 pub fn unpack_with_threads(
     image: &Image<'_>,
     directory: BorrowedFd<'_>,
+    ownership: Ownership,
     thread_count: usize,
 ) -> Result<(), Error> {
     let entries = image.walk()?;
     make_directories(&entries, directory)?;
     let mut files = Vec::new();
+    let mut hard_links = Vec::new();
+    // The first path of each inode that has several.
+    let mut first_paths: BTreeMap<u32, &Path> = BTreeMap::new();
     for entry in &entries {
         if let InodeKind::File(file) = &entry.inode.kind {
+            match first_paths.entry(entry.inode.number) {
+                Entry::Occupied(first) if entry.inode.link_count > 1 => {
+                    hard_links.push((*first.get(), entry.path.as_path()));
+                    continue;
+                }
+                Entry::Occupied(_) => {}
+                Entry::Vacant(place) => drop(place.insert(&entry.path)),
+            }
             files.push((entry, file));
         }
     }
     for batch in files.chunks(OPEN_FILE_COUNT) {
         write_files(image, batch, directory, thread_count)?;
     }
+    for (first, path) in hard_links {
+        nix::unistd::linkat(directory, first, directory, path, nix::fcntl::AtFlags::empty())
+            .map_err(Error::unpack("make link", path))?;
+    }
     // Links come last, so that no path written before could lead through one.
-    make_links(&entries, directory)
+    make_links(&entries, directory)?;
+    attributes::set(&entries, directory, ownership)
 }
 
 fn make_directories(entries: &[WalkEntry], directory: BorrowedFd<'_>) -> Result<(), Error> {
@@ -64,12 +96,7 @@ fn make_directories(entries: &[WalkEntry], directory: BorrowedFd<'_>) -> Result<
                 nix::sys::stat::mkdirat(directory, &entry.path, mode | Mode::S_IRWXU)
                     .map_err(Error::unpack("make directory", &entry.path))?;
             }
-            InodeKind::File(_) | InodeKind::Symlink(_) => {}
-            _ => {
-                return Err(
-                    ImageError::Unsupported("device nodes, pipes or sockets".into()).into(),
-                );
-            }
+            _ => {}
         }
     }
     Ok(())
@@ -264,9 +291,13 @@ impl Drop for Unmasked {
 }
 
 /// Unpacks into the directory at `path`.
-pub(crate) fn unpack_at(image: &Image<'_>, path: &Path) -> Result<(), Error> {
+pub(crate) fn unpack_at(
+    image: &Image<'_>,
+    path: &Path,
+    ownership: Ownership,
+) -> Result<(), Error> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
     let directory =
         nix::fcntl::open(path, flags, Mode::empty()).map_err(Error::unpack("open", path))?;
-    unpack(image, directory.as_fd())
+    unpack(image, directory.as_fd(), ownership)
 }

@@ -1,0 +1,270 @@
+//! Requests about contents: READ and LSEEK.
+
+use std::io::IoSlice;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bundle_squashfs::{Block, BlockList, FileInode, InodeKind};
+
+use crate::block_cache::Decoded;
+use crate::protocol::{Fields, Request};
+use crate::serve::{Failure, Hands, Server, lock};
+
+/// No read is larger, whatever the kernel asks for: 1 MiB is what it has been told.
+const READ_SIZE_LIMIT_BYTES: u64 = 1 << 20;
+/// What holes read as.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+const PAGE_SIZE_BYTES: u64 = 4096;
+/// How far from the last read a read may begin to count as going on with it: the kernel reads ahead in pieces whose requests
+/// may overtake each other.
+const SEQUENTIAL_DISTANCE_BYTES: u64 = 256 << 10;
+
+/// A file that is being read.
+#[derive(Debug)]
+pub(crate) struct OpenFile {
+    file: FileInode,
+    blocks: BlockList,
+    /// Of the image.
+    block_size_bytes: u32,
+    /// Where the last read ended.
+    last_end: AtomicU64,
+}
+
+impl OpenFile {
+    /// Memory that it takes.
+    fn size_bytes(&self) -> usize {
+        // Four bytes for each block, and eight for each 32nd.
+        size_of::<Self>() + self.blocks.len() * 17 / 4
+    }
+
+    pub(crate) fn block_size_bytes(&self) -> u64 {
+        self.block_size_bytes.into()
+    }
+
+    pub(crate) fn block(&self, index: u64) -> Option<Block> {
+        self.blocks.get(usize::try_from(index).ok()?)
+    }
+
+    /// Where the last read ended.
+    pub(crate) fn last_end(&self) -> u64 {
+        self.last_end.load(Ordering::Relaxed)
+    }
+
+    /// Notes a read and says whether it goes on where the last one was.
+    fn note(&self, range: &Range<u64>) -> bool {
+        let last_end = self.last_end.swap(range.end, Ordering::Relaxed);
+        last_end.abs_diff(range.start) <= SEQUENTIAL_DISTANCE_BYTES
+    }
+}
+
+/// A part of a file's contents.
+enum Piece {
+    Hole(usize),
+    Data(Block, Arc<Decoded>, Range<usize>),
+}
+
+impl Server<'_> {
+    pub(crate) fn read(&self, request: Request<'_>, hands: &mut Hands<'_>) -> Result<(), Failure> {
+        let offset = request.body.u64(8).ok_or(Failure::MALFORMED)?;
+        let size_bytes = request.body.u32(16).ok_or(Failure::MALFORMED)?;
+        let file = self.open_file(request.node)?;
+        let asked_bytes = u64::from(size_bytes).min(READ_SIZE_LIMIT_BYTES);
+        let end = offset.saturating_add(asked_bytes).min(file.file.size_bytes);
+        let range = offset..end.max(offset);
+        let sequential = file.note(&range);
+
+        let mut pieces = Vec::new();
+        let mut decoded_now = false;
+        let mut position = range.start;
+        while position < range.end {
+            let (piece, now) = self.piece(&file, position..range.end, hands)?;
+            decoded_now |= now;
+            position += piece.size_bytes() as u64;
+            pieces.push(piece);
+        }
+        let mut slices = Vec::with_capacity(pieces.len());
+        for piece in &pieces {
+            piece.append_to(&mut slices);
+        }
+        self.device.reply(request.unique, &slices);
+
+        for piece in &pieces {
+            if let Piece::Data(block, decoded, part) = piece {
+                self.blocks.delivered(block, decoded, part.len());
+            }
+        }
+        if sequential {
+            self.plan_ahead(&file, range.end);
+        } else if decoded_now {
+            // Giving may wait until others are answered.
+            hands.turn = None;
+            self.give_rest(request.node, &file, &range, &pieces);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn seek(&self, request: Request<'_>, out: &mut Fields) -> Result<(), Failure> {
+        const NO_SUCH_PLACE: Failure = Failure::Errno(libc::ENXIO);
+        let offset = request.body.u64(8).ok_or(Failure::MALFORMED)?;
+        let whence = request.body.u32(16).ok_or(Failure::MALFORMED)?;
+        let wants_hole = match whence.cast_signed() {
+            libc::SEEK_DATA => false,
+            libc::SEEK_HOLE => true,
+            _ => return Err(Failure::MALFORMED),
+        };
+        let file = self.open_file(request.node)?;
+        if offset >= file.file.size_bytes {
+            return Err(NO_SUCH_PLACE);
+        }
+        let mut position = offset;
+        while let Some((block, within)) = file.blocks.at(position) {
+            if block.is_hole() == wants_hole {
+                out.u64(position);
+                return Ok(());
+            }
+            position += u64::from(block.size_bytes - within);
+        }
+        // Behind the blocks is the tail, which is data; behind the end of every file is a hole.
+        if wants_hole {
+            position = file.file.size_bytes;
+        } else if position >= file.file.size_bytes {
+            return Err(NO_SUCH_PLACE);
+        }
+        out.u64(position);
+        Ok(())
+    }
+
+    fn open_file(&self, node: u64) -> Result<Arc<OpenFile>, Failure> {
+        if let Some(file) = lock(&self.files).get(&node) {
+            return Ok(Arc::clone(file));
+        }
+        let file = match self.inode(node)?.kind {
+            InodeKind::File(file) => file,
+            InodeKind::Directory(_) => return Err(Failure::Errno(libc::EISDIR)),
+            _ => return Err(Failure::MALFORMED),
+        };
+        let file = Arc::new(OpenFile {
+            blocks: self.image.blocks(&file)?,
+            file,
+            block_size_bytes: self.image.superblock().block_size_bytes,
+            last_end: AtomicU64::new(u64::MAX),
+        });
+        lock(&self.files).insert(node, Arc::clone(&file), file.size_bytes());
+        Ok(file)
+    }
+
+    /// The front of a range of a file, at least one byte, and whether something had to be decoded for it.
+    fn piece(
+        &self,
+        file: &OpenFile,
+        range: Range<u64>,
+        hands: &mut Hands<'_>,
+    ) -> Result<(Piece, bool), Failure> {
+        const TOO_SHORT: Failure = Failure::Image(bundle_squashfs::Error::Invalid(
+            "a fragment block ends before a file in it does",
+        ));
+        let left_bytes = (range.end - range.start) as usize;
+        let (block, within, part_bytes) = if let Some((block, within)) = file.blocks.at(range.start)
+        {
+            (block, within, (block.size_bytes - within) as usize)
+        } else {
+            let (index, start) = file.file.fragment.ok_or(TOO_SHORT)?;
+            let in_tail = (range.start - file.file.blocks_size_bytes()) as u32;
+            let within = start.checked_add(in_tail).ok_or(TOO_SHORT)?;
+            self.note_fragment(index);
+            (self.image.fragment(index)?, within, left_bytes)
+        };
+        let part_bytes = part_bytes.min(left_bytes);
+        if block.is_hole() {
+            return Ok((Piece::Hole(part_bytes), false));
+        }
+        let (decoded, now) = self.decoded(block, hands)?;
+        let part = within as usize..within as usize + part_bytes;
+        if part.end > decoded.bytes().len() {
+            return Err(TOO_SHORT);
+        }
+        Ok((Piece::Data(block, decoded, part), now))
+    }
+
+    /// A block's contents, out of the cache or decoded into it.
+    pub(crate) fn decoded(
+        &self,
+        block: Block,
+        hands: &mut Hands<'_>,
+    ) -> Result<(Arc<Decoded>, bool), bundle_squashfs::Error> {
+        if let Some(decoded) = self.blocks.find(&block) {
+            return Ok((decoded, false));
+        }
+        // This takes its time, whether this thread decodes or waits for another that does.
+        hands.turn = None;
+        let reader = &mut hands.reader;
+        self.blocks
+            .get(block, |space| reader.read_up_to(self.image, block, space))
+    }
+
+    /// Gives the kernel what is left of the blocks of which a read wanted a part. Someone reads here and there, and may
+    /// come back: the block need not be decoded again then.
+    fn give_rest(&self, node: u64, file: &OpenFile, range: &Range<u64>, pieces: &[Piece]) {
+        // The last page of a file is left out if it is not whole: kernels have got that wrong.
+        let file_end = file.file.size_bytes / PAGE_SIZE_BYTES * PAGE_SIZE_BYTES;
+        let mut position = range.start;
+        for piece in pieces {
+            if let Piece::Data(block, decoded, part) = piece
+                && file.blocks.at(position).is_some()
+            {
+                let start = position - part.start as u64;
+                let end = (start + decoded.bytes().len() as u64).min(file_end);
+                self.give(node, start, start..position, block, decoded);
+                self.give(
+                    node,
+                    start,
+                    position + part.len() as u64..end,
+                    block,
+                    decoded,
+                );
+            }
+            position += piece.size_bytes() as u64;
+        }
+    }
+
+    fn give(&self, node: u64, start: u64, range: Range<u64>, block: &Block, decoded: &Decoded) {
+        let whole = range.start.next_multiple_of(PAGE_SIZE_BYTES)
+            ..range.end / PAGE_SIZE_BYTES * PAGE_SIZE_BYTES;
+        if whole.is_empty() {
+            return;
+        }
+        let part = (whole.start - start) as usize..(whole.end - start) as usize;
+        // The kernel waits for pages that others are just reading.
+        self.crew.depend(|| {
+            self.device
+                .store(node, whole.start, &decoded.bytes()[part.clone()]);
+            self.blocks.delivered(block, decoded, part.len());
+        });
+    }
+}
+
+impl Piece {
+    fn size_bytes(&self) -> usize {
+        match self {
+            Self::Hole(size_bytes) => *size_bytes,
+            Self::Data(_, _, part) => part.len(),
+        }
+    }
+
+    fn append_to<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) {
+        match self {
+            Self::Hole(size_bytes) => {
+                let mut left = *size_bytes;
+                while left > 0 {
+                    let size_bytes = left.min(ZEROS.len());
+                    slices.push(IoSlice::new(&ZEROS[..size_bytes]));
+                    left -= size_bytes;
+                }
+            }
+            Self::Data(_, decoded, part) => {
+                slices.push(IoSlice::new(&decoded.bytes()[part.clone()]));
+            }
+        }
+    }
+}
