@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::metadata::Cursor;
+use crate::metadata::{BLOCK_SIZE_BYTES, Cursor};
 use crate::{DIRECTORY_SIZE_LIMIT_BYTES, DirInode, Error, FileKind, Image, InodeRef};
 
 const NAME_SIZE_LIMIT_BYTES: usize = 256;
@@ -51,7 +51,7 @@ impl Image<'_> {
     /// # Errors
     /// As of [`Image::read_dir`], for as much of the listing as is read.
     pub fn lookup(&self, directory: &DirInode, name: &[u8]) -> Result<Option<DirEntry>, Error> {
-        let Some(mut listing) = self.listing(directory)? else {
+        let Some(mut listing) = self.listing_near(directory, name)? else {
             return Ok(None);
         };
         let mut space = Vec::new();
@@ -65,17 +65,58 @@ impl Image<'_> {
         Ok(None)
     }
 
-    /// The listing's beginning; none if the directory is empty.
+    /// The listing from its beginning; none if the directory is empty.
     fn listing(&self, directory: &DirInode) -> Result<Option<Listing<'_>>, Error> {
-        let left = directory.size.saturating_sub(UNSTORED_SIZE);
-        if left > DIRECTORY_SIZE_LIMIT_BYTES {
+        self.listing_from(directory, directory.block, 0)
+    }
+
+    /// The listing from the last place where the directory's index says that a run of entries begins and their names are not
+    /// behind `name`.
+    fn listing_near(
+        &self,
+        directory: &DirInode,
+        name: &[u8],
+    ) -> Result<Option<Listing<'_>>, Error> {
+        let mut block = directory.block;
+        let mut skipped = 0;
+        if let Some((count, place)) = directory.index {
+            let mut index = self.inode_cursor(place)?;
+            let mut first_name = Vec::new();
+            for _ in 0..count {
+                let run_offset = index.u32()?;
+                let run_block = index.u32()?;
+                let name_size_bytes = name_size_bytes(index.u32()?)?;
+                index.bytes_into(name_size_bytes, &mut first_name)?;
+                if first_name.as_slice() > name {
+                    break;
+                }
+                (block, skipped) = (run_block, run_offset);
+            }
+        }
+        self.listing_from(directory, block, skipped)
+    }
+
+    /// The listing without its first `skipped` bytes; none if nothing is left. What follows them begins in the metadata
+    /// block at `block`.
+    fn listing_from(
+        &self,
+        directory: &DirInode,
+        block: u32,
+        skipped: u32,
+    ) -> Result<Option<Listing<'_>>, Error> {
+        let size_bytes = directory.size.saturating_sub(UNSTORED_SIZE);
+        if size_bytes > DIRECTORY_SIZE_LIMIT_BYTES {
             return Err(Error::LimitExceeded("directories"));
         }
+        let left = size_bytes.checked_sub(skipped);
+        let left = left.ok_or(Error::Invalid("a directory's index leads behind its end"))?;
         if left == 0 {
             return Ok(None);
         }
+        // Only the last metadata block of a table is not full.
+        let offset = (u32::from(directory.offset) + skipped) % BLOCK_SIZE_BYTES as u32;
         Ok(Some(Listing {
-            cursor: self.directory_cursor(directory.block, directory.offset)?,
+            cursor: self.directory_cursor(block, offset as u16)?,
             left,
             run: Run::default(),
         }))
@@ -110,10 +151,7 @@ impl Listing<'_> {
         let inode_offset = self.cursor.u16()?;
         let number_difference = self.cursor.i16()?;
         let kind = FileKind::from_number(self.cursor.u16()?)?;
-        let name_size_bytes = usize::from(self.cursor.u16()?) + 1;
-        if name_size_bytes > NAME_SIZE_LIMIT_BYTES {
-            return Err(Error::LimitExceeded("file names"));
-        }
+        let name_size_bytes = name_size_bytes(self.cursor.u16()?.into())?;
         self.spend(ENTRY_HEAD_SIZE_BYTES + name_size_bytes as u32)?;
         self.cursor.bytes_into(name_size_bytes, &mut name)?;
         check_name(&name)?;
@@ -143,6 +181,15 @@ impl Listing<'_> {
         self.left = left.ok_or(Error::Invalid("a directory is longer than its inode says"))?;
         Ok(())
     }
+}
+
+/// The format stores sizes of names less one.
+fn name_size_bytes(stored: u32) -> Result<usize, Error> {
+    let size_bytes = stored as usize + 1;
+    if size_bytes > NAME_SIZE_LIMIT_BYTES {
+        return Err(Error::LimitExceeded("file names"));
+    }
+    Ok(size_bytes)
 }
 
 fn check_name(name: &[u8]) -> Result<(), Error> {

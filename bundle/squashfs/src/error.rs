@@ -10,9 +10,7 @@ pub enum Error {
     NotSquashfs,
 
     /// A squashfs that this reader does not know.
-    #[error(
-        "the image uses {0}, which is not supported (make it with mksquashfs 4.4 or later, with zstd compression)"
-    )]
+    #[error("the image uses {0}, which is not supported (make it with mksquashfs -comp zstd)")]
     Unsupported(String),
 
     /// A structure lies, wholly or partly, outside the image or its table.

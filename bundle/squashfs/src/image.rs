@@ -6,6 +6,7 @@ use crate::block::check_size_word;
 use crate::metadata::{Cursor, LookupTable, Metadata, Place, Table};
 use crate::source::Extent;
 use crate::superblock::{self, Superblock};
+use crate::xattr::Xattrs;
 use crate::{Block, Error, InodeRef, Source};
 
 const FRAGMENT_RECORD_SIZE_BYTES: usize = 16;
@@ -17,11 +18,12 @@ const ID_RECORD_SIZE_BYTES: usize = 4;
 /// [`METADATA_CACHE_SIZE_LIMIT_BYTES`]: crate::METADATA_CACHE_SIZE_LIMIT_BYTES
 pub struct Image<'a> {
     superblock: Superblock,
-    metadata: Metadata<'a>,
+    pub(crate) metadata: Metadata<'a>,
     inodes: Table,
     directories: Table,
     ids: Box<[u32]>,
     fragments: LookupTable,
+    pub(crate) xattrs: Option<Xattrs>,
 }
 
 impl fmt::Debug for Image<'_> {
@@ -34,7 +36,7 @@ impl fmt::Debug for Image<'_> {
 
 impl<'a> Image<'a> {
     /// Opens an image that begins at the source's first byte. What stands behind its end is ignored. Only the superblock,
-    /// the owners' table and the list of fragment tables are read, so it takes the same time however large the image is.
+    /// the table of owners and the lists of where other tables lie are read, so it takes the same time however large the image is.
     ///
     /// # Errors
     /// If it is not squashfs 4.0 with a compression that this crate has, or what is read is damaged.
@@ -74,6 +76,7 @@ impl<'a> Image<'a> {
                 end: directories_end,
                 name: "directory table",
             },
+            xattrs: Xattrs::open(image, &superblock)?,
             superblock,
             metadata,
             fragments,

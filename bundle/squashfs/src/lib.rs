@@ -21,6 +21,7 @@ mod metadata;
 mod source;
 mod superblock;
 mod walk;
+mod xattr;
 
 pub use block::{Block, BlockReader};
 pub use block_list::BlockList;
@@ -32,6 +33,7 @@ pub use inode::{DirInode, FileInode, FileKind, Inode, InodeKind, InodeRef};
 pub use source::{Source, SourceError};
 pub use superblock::Superblock;
 pub use walk::WalkEntry;
+pub use xattr::Xattr;
 
 /// Deepest directory nesting that [`Image::walk`] follows.
 pub const DEPTH_LIMIT: usize = 128;
@@ -47,3 +49,7 @@ pub const FILE_BLOCK_COUNT_LIMIT: u64 = 4 << 20;
 
 /// Most decoded metadata that an opened image keeps.
 pub const METADATA_CACHE_SIZE_LIMIT_BYTES: usize = 8 << 20;
+
+/// Largest names and values of one inode's extended attributes together. Linux allows names of 64 KiB together and values of
+/// 64 KiB each.
+pub const XATTRS_SIZE_LIMIT_BYTES: u32 = 4 << 20;
