@@ -21,9 +21,14 @@ use bundle_fuse::{Options, mount_options, serve};
 use bundle_squashfs::{Image, Source, SourceError};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::unistd::Whence::{SeekData, SeekHole};
+use rustix::fs::{getxattr, getxattr_query, listxattr};
+use rustix::io::Errno;
 use tempfile::TempDir;
 
-use common::{BLOCK_SIZE_BYTES, MANY, add_what_root_can, contents, make_image, make_tree, skip};
+use common::{
+    BLOCK_SIZE_BYTES, MANY, XATTRS, add_what_root_can, contents, make_image, make_tree, skip,
+};
 
 /// An image in memory, of which some bytes may count as altered.
 struct Memory {
@@ -48,9 +53,24 @@ impl Source for Memory {
     }
 }
 
+/// A directory in memory, which only the thread that made it sees.
+struct Scratch(TempDir);
+
+impl Scratch {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = umount2(self.path(), MntFlags::MNT_DETACH);
+    }
+}
+
 /// A mounted image. It is unmounted at the end.
 struct Mounted {
-    scratch: TempDir,
+    scratch: Scratch,
     memory: Arc<Memory>,
     /// What was told about damage.
     told: Arc<Mutex<Vec<String>>>,
@@ -98,7 +118,7 @@ fn mounted(test: &str, squash_options: &[&str], options: Options) -> Option<Moun
 }
 
 /// A directory in which this thread, and no one else, may mount.
-fn scratch(test: &str) -> Option<TempDir> {
+fn scratch(test: &str) -> Option<Scratch> {
     if !nix::unistd::geteuid().is_root() {
         skip(test, "mounting takes root");
         return None;
@@ -110,13 +130,16 @@ fn scratch(test: &str) -> Option<TempDir> {
     unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace");
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>).expect("mounts of our own");
-    Some(tempfile::tempdir().expect("a scratch directory"))
+    let scratch = Scratch(tempfile::tempdir().expect("a scratch directory"));
+    let none = None::<&str>;
+    mount(none, scratch.path(), Some("tmpfs"), MsFlags::empty(), none).expect("a tmpfs");
+    Some(scratch)
 }
 
 /// Mounts the tree that stands in the directory already.
 fn mounted_of(
     test: &str,
-    scratch: TempDir,
+    scratch: Scratch,
     squash_options: &[&str],
     options: Options,
 ) -> Option<Mounted> {
@@ -276,6 +299,63 @@ fn also_with_nothing_compressed_and_tails_in_fragments() {
 }
 
 #[test]
+fn also_with_every_other_codec() {
+    for codec in ["gzip", "lz4", "xz", "lzo"] {
+        check_same(codec, &["-comp", codec], Options::default());
+    }
+}
+
+#[test]
+fn extended_attributes_are_those_that_were_packed() {
+    let Some(mounted) = mounted("attributes", &["-comp", "zstd"], Options::default()) else {
+        return;
+    };
+    let mut space = [0; 4096];
+    let mut names = BTreeMap::new();
+    for (path, name, value) in XATTRS {
+        let file = mounted.root().join(path);
+        let size_bytes = getxattr(&file, name, &mut space).expect("an attribute");
+        assert_eq!(&space[..size_bytes], value, "{name}");
+        // Only the size.
+        assert_eq!(getxattr_query(&file, name), Ok(value.len()));
+        if value.len() > 1 {
+            assert_eq!(getxattr(&file, name, &mut space[..1]), Err(Errno::RANGE));
+        }
+        names.entry(path).or_insert_with(Vec::new).push(name);
+    }
+    for (path, names) in names {
+        let size_bytes = listxattr(mounted.root().join(path), &mut space).expect("a list");
+        let mut found: Vec<_> = space[..size_bytes]
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty())
+            .collect();
+        found.sort_unstable();
+        let mut expected: Vec<_> = names.iter().map(|name| name.as_bytes()).collect();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+    }
+    let without = mounted.root().join("sizes/4096");
+    assert_eq!(
+        getxattr(&without, "user.no", &mut space),
+        Err(Errno::NODATA)
+    );
+    assert_eq!(listxattr(&without, &mut space), Ok(0));
+}
+
+#[test]
+fn an_image_without_extended_attributes_has_none() {
+    let options = ["-comp", "zstd", "-no-xattrs"];
+    let Some(mounted) = mounted("no attributes", &options, Options::default()) else {
+        return;
+    };
+    let file = mounted.root().join("sizes/1");
+    for _ in 0..2 {
+        let found = getxattr(&file, "user.short", &mut [0; 100]);
+        assert_eq!(found, Err(Errno::OPNOTSUPP));
+    }
+}
+
+#[test]
 fn large_directories_are_listed_whole_however_many_read_them() {
     let Some(mounted) = mounted("listings", &["-comp", "zstd"], Options::default()) else {
         return;
@@ -372,12 +452,11 @@ fn holes_can_be_found() {
         return;
     };
     let mut file = File::open(mounted.root().join("holes")).expect("a file");
-    let block = BLOCK_SIZE_BYTES as i64;
+    let block = (BLOCK_SIZE_BYTES as u64).cast_signed();
     let seek = |offset, whence| {
         let found = nix::unistd::lseek(file.as_fd(), offset, whence);
         found.map_err(|errno| errno as i32)
     };
-    use nix::unistd::Whence::{SeekData, SeekHole};
     assert_eq!(seek(0, SeekData), Ok(2 * block));
     assert_eq!(seek(0, SeekHole), Ok(0));
     assert_eq!(seek(2 * block + 5, SeekData), Ok(2 * block + 5));

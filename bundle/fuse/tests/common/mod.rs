@@ -116,7 +116,23 @@ pub fn add_what_root_can(root: &Path) {
     }
     let owned = root.join("modes/0644");
     std::os::unix::fs::chown(&owned, Some(1000), Some(70_000)).expect("an owner");
+    for (path, name, value) in XATTRS {
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(root.join(path), name, value, flags).expect("an extended attribute");
+    }
 }
+
+/// Extended attributes in the tree that root makes. The value of `security.capability` is one that the kernel accepts.
+pub const XATTRS: [(&str, &str, &[u8]); 4] = [
+    ("sizes/1", "user.short", b"value"),
+    ("sizes/1", "user.empty", b""),
+    ("a/b", "trusted.of a directory", &[7; 3000]),
+    (
+        "modes/0755",
+        "security.capability",
+        &[1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ),
+];
 
 /// An image of the tree below `root`, made by `mksquashfs` with these options. None, said loudly, where that is not
 /// installed.
