@@ -1,7 +1,7 @@
 # Thin: each recipe is a few lines, the logic is in the programs.
 PACKAGES := gcc libc6-dev pkg-config libhwloc-dev libopenblas-pthread-dev
-TEST_PACKAGES := squashfs-tools minisign
-BENCH_PACKAGES := python3-venv hyperfine
+TEST_PACKAGES := squashfs-tools docker.io busybox-static minisign
+BENCH_PACKAGES := python3-venv squashfuse squashfs-tools debootstrap
 CARGO ?= cargo
 
 .PHONY: run test lint setup setup-test setup-bench speed start codec clean FORCE
@@ -37,7 +37,7 @@ speed: setup-bench bench.run
 	harness/benches/against_numpy.py ./bench.run
 
 start: setup-bench bench.run
-	bundle/benches/start.sh ./bench.run
+	bundle/benches/start.py ./bench.run
 
 codec: setup-bench bench.run
 	bundle/benches/codec.py target/release/bundle target/release/bench

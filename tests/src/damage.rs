@@ -18,6 +18,11 @@ impl Random {
         Self(seed)
     }
 
+    /// Begins with this seed: the same numbers in every run.
+    pub fn from_seed(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// A number below `limit`.
     pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

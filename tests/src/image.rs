@@ -7,7 +7,8 @@ use std::process::Command;
 
 /// The commands that the image has.
 const APPLETS: [&str; 16] = [
-    "sh", "cat", "echo", "ls", "touch", "id", "stat", "sleep", "true", "env", "rm", "mkdir", "grep", "test", "ln", "mv",
+    "sh", "cat", "echo", "ls", "touch", "id", "stat", "sleep", "true", "env", "rm", "mkdir",
+    "grep", "test", "ln", "mv",
 ];
 
 /// Makes a squashfs image of a small root file system; `change` may change it before. `root` is made and removed.
@@ -16,7 +17,9 @@ const APPLETS: [&str; 16] = [
 ///
 /// When busybox-static or squashfs-tools are not there.
 pub fn make(root: &Path, image: &Path, change: impl Fn(&Path)) {
-    for directory in ["bin", "etc", "proc", "sys", "dev", "tmp", "run", "root", "var/tmp"] {
+    for directory in [
+        "bin", "etc", "proc", "sys", "dev", "tmp", "run", "root", "var/tmp",
+    ] {
         fs::create_dir_all(root.join(directory)).expect("a directory");
     }
     fs::copy("/bin/busybox", root.join("bin/busybox")).expect("busybox (busybox-static)");

@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 
 pub mod bench;
 pub mod damage;
+pub mod docker;
+pub mod hostile;
 pub mod image;
 pub mod leftovers;
 pub mod process;

@@ -133,15 +133,28 @@ fn a_flipped_bit_in_an_image_that_is_served() {
         let _ = fs::remove_file(site.path("work/ran"));
         let message = stderr(&output);
         if output.status.success() {
-            assert!(ran && stdout(&output) == "ran\n" && message.is_empty(), "{damage}: {message}");
+            assert!(
+                ran && stdout(&output) == "ran\n" && message.is_empty(),
+                "{damage}: {message}"
+            );
             continue;
         }
         found_count += 1;
         assert_code(&output, 125);
-        let own: Vec<&str> = message.lines().filter(|line| line.starts_with("bundle: ")).collect();
+        let own: Vec<&str> = message
+            .lines()
+            .filter(|line| line.starts_with("bundle: "))
+            .collect();
         assert_eq!(own.len(), 1, "{damage}: {message}");
-        assert!(own[0].contains("the image is damaged"), "{damage}: {message}");
-        assert!(["", "ran\n"].contains(&&*stdout(&output)), "{damage}: {}", stdout(&output));
+        assert!(
+            own[0].contains("the image is damaged"),
+            "{damage}: {message}"
+        );
+        assert!(
+            ["", "ran\n"].contains(&&*stdout(&output)),
+            "{damage}: {}",
+            stdout(&output)
+        );
     }
     assert!(found_count > 0, "no flip was found");
     assert_nothing_left(&site);

@@ -130,11 +130,7 @@ fn a_keeper_ends_with_its_run_alone() {
             let run = Waiting::start(site, rung);
             let (keeper, _) = helpers(site, run.launcher());
             kill(keeper.pid, signal).expect("kill");
-            assert_eq!(
-                run.finish().code(),
-                Some(7),
-                "after {signal} to the keeper"
-            );
+            assert_eq!(run.finish().code(), Some(7), "after {signal} to the keeper");
             assert_nothing_left(site);
         }
     });

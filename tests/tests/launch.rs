@@ -146,7 +146,8 @@ fn from_a_file_that_is_deleted_while_it_runs() {
     everywhere(name, SHELL, |site, rung| {
         let file = site.path("bundle").join("deleted.run");
         tests::site::copy(&site.bundle, &file);
-        let script = "echo ready; read line; \"$BENCHRUN_ROOT\"/lib*/ld-* --help >/dev/null && echo ran";
+        let script =
+            "echo ready; read line; \"$BENCHRUN_ROOT\"/lib*/ld-* --help >/dev/null && echo ran";
         let mut command = site.command_of(rung, &file, &["-c", script]);
         let mut child = start(command.stdin(Stdio::piped()));
         let mut line = String::new();
