@@ -32,7 +32,9 @@ pub(crate) struct Place {
 /// Runs the payload's process. Never returns: it becomes the payload, or ends.
 pub(crate) fn run(attempt: &Attempt<'_>, keeper: &Channel, parent: Pid, signals: &Signals) -> ! {
     let code = if orphans::end_with(parent) {
-        match make_way(attempt, keeper, parent).and_then(|place| go(attempt, keeper, place, signals)) {
+        match make_way(attempt, keeper, parent)
+            .and_then(|place| go(attempt, keeper, place, signals))
+        {
             Ok(()) => 0,
             Err(error) => {
                 ffi::set_disposition(Signal::SIGPIPE, true);
@@ -47,11 +49,7 @@ pub(crate) fn run(attempt: &Attempt<'_>, keeper: &Channel, parent: Pid, signals:
 }
 
 /// Makes the image visible to this process. None on rung 4, where the keeper does.
-fn make_way(
-    attempt: &Attempt<'_>,
-    keeper: &Channel,
-    parent: Pid,
-) -> Result<Option<Place>, Error> {
+fn make_way(attempt: &Attempt<'_>, keeper: &Channel, parent: Pid) -> Result<Option<Place>, Error> {
     if attempt.rung == Rung::Directory {
         return Ok(None);
     }

@@ -74,10 +74,7 @@ pub fn probe(request: &StartRequest<'_>) -> Vec<Probed> {
 
 /// The rungs in the order in which they are tried for this bundle: the fastest first.
 pub fn order(request: &StartRequest<'_>) -> [Rung; 4] {
-    let is_program = matches!(
-        request.bundle.manifest().payload,
-        Payload::Program { .. }
-    );
+    let is_program = matches!(request.bundle.manifest().payload, Payload::Program { .. });
     let size_bytes = request.bundle.manifest().image.size_bytes;
     if is_program && size_bytes <= UNPACK_SIZE_LIMIT_BYTES {
         [

@@ -19,7 +19,11 @@ pub(crate) struct Children(Vec<i32>);
 impl Children {
     /// Those that there are now. Without any, this is one system call.
     pub(crate) fn now() -> Self {
-        if is_any_left() { Self(list()) } else { Self::default() }
+        if is_any_left() {
+            Self(list())
+        } else {
+            Self::default()
+        }
     }
 }
 
@@ -56,7 +60,9 @@ fn list() -> Vec<i32> {
     let text = match fs::read_to_string(by_thread) {
         Ok(text) => text,
         Err(_) => {
-            while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
+            while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive)
+            {
+            }
             return by_parent(own);
         }
     };

@@ -72,7 +72,11 @@ fn list(directory: &Path, paths: &mut Vec<PathBuf>, depth: usize) -> io::Result<
 
 fn digest_of_entry(root: &Path, path: &Path) -> io::Result<Digest> {
     let metadata = fs::symlink_metadata(path)?;
-    let name = path.strip_prefix(root).unwrap_or(path).as_os_str().as_bytes();
+    let name = path
+        .strip_prefix(root)
+        .unwrap_or(path)
+        .as_os_str()
+        .as_bytes();
     let mut head = Vec::with_capacity(name.len() + 48);
     head.extend_from_slice(&(name.len() as u64).to_le_bytes());
     head.extend_from_slice(name);
@@ -105,7 +109,9 @@ mod tests {
         let changes: [&dyn Fn(); 5] = [
             &|| fs::write(root.join("a/file"), "Content").unwrap(),
             &|| fs::write(root.join("a/other"), "").unwrap(),
-            &|| fs::set_permissions(root.join("a/file"), fs::Permissions::from_mode(0o755)).unwrap(),
+            &|| {
+                fs::set_permissions(root.join("a/file"), fs::Permissions::from_mode(0o755)).unwrap()
+            },
             &|| fs::rename(root.join("a/other"), root.join("a/third")).unwrap(),
             &|| {
                 fs::remove_file(root.join("a/link")).unwrap();
