@@ -123,7 +123,7 @@ fn is_own(kept: &Path) -> bool {
     fs::symlink_metadata(kept).is_ok_and(|metadata| {
         metadata.is_dir()
             && metadata.uid() == geteuid().as_raw()
-            && metadata.permissions().mode() & 0o077 == 0
+            && metadata.permissions().mode() & 0o777 == 0o700
     })
 }
 

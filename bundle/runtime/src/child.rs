@@ -80,13 +80,12 @@ fn make_way(attempt: &Attempt<'_>, keeper: &Channel, parent: Pid) -> Result<Opti
         }
     } else {
         let base = namespace::mount_somewhere(&keep, namespace::mount_tmpfs)?;
-        let image = match attempt.rung {
-            Rung::PrivateTmpfs => root::Filled::Writable(unpack_beside(attempt, privilege, &base)?),
-            _ => {
-                let lower = root::make_directory(&base, "image")?;
-                mount_image(attempt, keeper, privilege, &lower)?;
-                root::Filled::ReadOnly(lower)
-            }
+        let image = if attempt.rung == Rung::PrivateTmpfs {
+            root::Filled::Writable(unpack_beside(attempt, privilege, &base)?)
+        } else {
+            let lower = root::make_directory(&base, "image")?;
+            mount_image(attempt, keeper, privilege, &lower)?;
+            root::Filled::ReadOnly(lower)
         };
         root::switch(&base, image, privilege)?;
         Place {
@@ -148,9 +147,8 @@ fn go(
     place: Option<Place>,
     signals: &Signals,
 ) -> Result<(), Error> {
-    let told = match keeper.receive() {
-        Some((Message::Go(place), _)) => place,
-        _ => ffi::exit_now(125),
+    let Some((Message::Go(told), _)) = keeper.receive() else {
+        ffi::exit_now(125)
     };
     let place = place.unwrap_or_else(|| Place {
         root: PathBuf::from(OsString::from_vec(told)),

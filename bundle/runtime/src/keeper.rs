@@ -128,7 +128,7 @@ fn place(attempt: &Attempt<'_>, front: &Channel) -> Result<Kept, Error> {
     if attempt.request.keep_cache {
         return cached::open_or_make(attempt.request, announce).map(Kept::Cached);
     }
-    directory::unpack_somewhere(&attempt.request.image, announce).map(Kept::Directory)
+    directory::unpack_somewhere(attempt.request.image, announce).map(Kept::Directory)
 }
 
 impl Kept {

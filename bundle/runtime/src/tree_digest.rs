@@ -23,7 +23,7 @@ pub(crate) fn digest_of_tree(root: &Path) -> io::Result<Digest> {
     let mut paths = Vec::new();
     list(root, &mut paths, 0)?;
     let next = AtomicUsize::new(0);
-    let found: Mutex<Vec<io::Result<(usize, [u8; 32])>>> = Mutex::default();
+    let found: Mutex<Vec<io::Result<Hashed>>> = Mutex::default();
     let work = || {
         let mut own = Vec::new();
         loop {
@@ -51,6 +51,9 @@ pub(crate) fn digest_of_tree(root: &Path) -> io::Result<Digest> {
     }
     Ok(Digest::of(digests.as_flattened()))
 }
+
+/// A path's index and its digest.
+type Hashed = (usize, [u8; 32]);
 
 /// Every path below `directory`, in an order that depends on nothing but the names.
 fn list(directory: &Path, paths: &mut Vec<PathBuf>, depth: usize) -> io::Result<()> {

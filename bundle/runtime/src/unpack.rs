@@ -101,13 +101,10 @@ pub fn unpack_with_threads(
 fn make_directories(entries: &[WalkEntry], directory: BorrowedFd<'_>) -> Result<(), Error> {
     for entry in entries.iter().skip(1) {
         let mode = Mode::from_bits_truncate(u32::from(entry.inode.mode) & 0o777);
-        match &entry.inode.kind {
+        if matches!(entry.inode.kind, InodeKind::Directory(_)) {
             // Its owner must be able to fill it now and to remove it later.
-            InodeKind::Directory(_) => {
-                nix::sys::stat::mkdirat(directory, &entry.path, mode | Mode::S_IRWXU)
-                    .map_err(Error::unpack("make directory", &entry.path))?;
-            }
-            _ => {}
+            nix::sys::stat::mkdirat(directory, &entry.path, mode | Mode::S_IRWXU)
+                .map_err(Error::unpack("make directory", &entry.path))?;
         }
     }
     Ok(())

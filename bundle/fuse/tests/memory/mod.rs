@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use bundle_squashfs::{Source, SourceError};
 
 /// An image in memory, of which some bytes may count as altered.
-pub struct Memory {
+pub(crate) struct Memory {
     /// The image.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Where reading fails.
-    pub altered: Mutex<Option<Range<u64>>>,
+    pub(crate) altered: Mutex<Option<Range<u64>>>,
 }
 
 impl Source for Memory {
