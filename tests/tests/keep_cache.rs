@@ -76,13 +76,13 @@ fn a_changed_copy_is_not_used() {
             fs::write(&file, bytes).expect("the file");
         }),
         ("a file more", &|| {
-            fs::write(kept(&site).join("root/usr/lib/more"), "x").expect("a file")
+            fs::write(kept(&site).join("root/usr/lib/more"), "x").expect("a file");
         }),
         ("a file less", &|| {
-            fs::remove_file(file_in(&site)).expect("it goes")
+            fs::remove_file(file_in(&site)).expect("it goes");
         }),
         ("no digest", &|| {
-            fs::remove_file(kept(&site).join("digest")).expect("it goes")
+            fs::remove_file(kept(&site).join("digest")).expect("it goes");
         }),
         ("open to others", &|| {
             fs::set_permissions(kept(&site), fs::Permissions::from_mode(0o755))
