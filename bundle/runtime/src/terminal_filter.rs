@@ -92,7 +92,7 @@ mod tests {
                     }
                 }
                 JUMP_IF_EQUAL => {
-                    at += usize::from(if loaded == step.k { step.jt } else { step.jf })
+                    at += usize::from(if loaded == step.k { step.jt } else { step.jf });
                 }
                 RETURN => return step.k,
                 other => panic!("instruction {other}"),

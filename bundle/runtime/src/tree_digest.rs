@@ -113,7 +113,8 @@ mod tests {
             &|| fs::write(root.join("a/file"), "Content").unwrap(),
             &|| fs::write(root.join("a/other"), "").unwrap(),
             &|| {
-                fs::set_permissions(root.join("a/file"), fs::Permissions::from_mode(0o755)).unwrap()
+                fs::set_permissions(root.join("a/file"), fs::Permissions::from_mode(0o755))
+                    .unwrap();
             },
             &|| fs::rename(root.join("a/other"), root.join("a/third")).unwrap(),
             &|| {
