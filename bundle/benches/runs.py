@@ -37,7 +37,8 @@ def everybody():
 
 def environment(rung="", site=None):
     """An environment that asks for nothing but a rung, and keeps a run's traces in `site`."""
-    plain = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
+    # Python must not write what it has compiled into a tree that others are compared with.
+    plain = {"PATH": PATH, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
     if rung:
         plain["BENCHRUN_FORCE_RUNG"] = rung
     if site:
