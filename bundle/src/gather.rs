@@ -71,7 +71,7 @@ fn add_program(tree: &mut Tree, executable: &Path) -> Result<Payload> {
                 executable.display()
             );
         }
-        return Ok(Payload {
+        return Ok(Payload::Program {
             executable: program,
             loader: None,
         });
@@ -88,7 +88,7 @@ fn add_program(tree: &mut Tree, executable: &Path) -> Result<Payload> {
         let source = found_at(name, library, executable, &found)?;
         add_file(tree, source, &format!("{LIBRARY_DIR}/{name}"), false)?;
     }
-    Ok(Payload {
+    Ok(Payload::Program {
         executable: program,
         loader: Some(loader),
     })

@@ -1,4 +1,4 @@
-//! Writing the image: the same tree gives the same bytes, whoever packs it and wherever.
+//! The image. Writing one: the same tree gives the same bytes, whoever packs it and wherever.
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -34,7 +34,6 @@ pub fn make_image(tree: &Tree, options: ImageOptions, created_s: u64) -> Result<
     writer.set_block_size(options.block_size_bytes);
     writer.set_time(time_s);
     writer.set_root_mode(0o755);
-    writer.set_no_padding();
     let header = |mode| NodeHeader::new(mode, 0, 0, time_s);
     let cannot_add = |path: &str| format!("cannot add '{path}' to the image");
     for path in directories_of(tree) {

@@ -10,8 +10,11 @@ use clap::Parser;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Pack(flags) => flags.plan().and_then(|plan| bundle::pack(&plan)),
-        Command::Inspect { file, json } => bundle::inspect(&file, json),
-        Command::Verify { file } => bundle::verify(&file),
+        Command::Inspect(plan) => bundle::inspect(&plan),
+        Command::Verify(plan) => bundle::verify(&plan),
+        Command::Keygen(plan) => bundle::keygen(&plan),
+        Command::Sign(plan) => bundle::sign(&plan),
+        Command::Completions { shell } => bundle::cli::completions(shell),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

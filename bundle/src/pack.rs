@@ -1,37 +1,42 @@
-//! `bundle pack`: from a program to one executable file.
+//! `bundle pack`: from a program, or from an image, to one executable file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bundle_format::{
-    Digest, FORMAT_VERSION, FileEntry, ImageInfo, LauncherInfo, Manifest, Parts, Payload, assemble,
+    Digest, FORMAT_VERSION, HashTree, ImageInfo, LauncherInfo, Layout, Manifest, Payload,
+    write_head, write_tail,
 };
-use indicatif::ProgressBar;
+use bundle_squashfs::Image;
 
+use crate::copy::copy;
 use crate::gather::{Content, Include, Tree, gather};
 use crate::image::{ImageOptions, make_image};
+use crate::new_file::{NewFile, cannot_write};
+use crate::open::open_file;
+use crate::progress::{bar, spinner, thread_count};
+use crate::source::FileSource;
 use crate::{LAUNCHER, elf};
+
+/// An executable that everybody may run.
+const BUNDLE_MODE: u32 = 0o755;
 
 /// What `bundle pack` is to do, checked.
 #[derive(Debug, Clone)]
 pub struct PackPlan {
-    /// The program.
-    pub executable: PathBuf,
-    /// What is packed besides.
-    pub includes: Vec<Include>,
-    /// Variables that are set for the program unless its user has set them.
+    /// What is packed.
+    pub packed: Packed,
+    /// Variables that are set for the payload unless its user has set them.
     pub environment: BTreeMap<String, String>,
     /// What the bundle calls itself.
     pub name: String,
-    /// The time that the bundle and everything in it bears, seconds since 1970.
+    /// The time that the bundle bears, and everything in it that is made for it; seconds since 1970.
     pub created_s: u64,
-    /// How the image is compressed.
-    pub image: ImageOptions,
     /// The file to make.
     pub output: PathBuf,
     /// Replace the file if it exists.
@@ -40,38 +45,117 @@ pub struct PackPlan {
     pub launcher: Option<PathBuf>,
 }
 
-/// Packs a program. The file appears whole or not at all.
+/// What is packed.
+#[derive(Debug, Clone)]
+pub enum Packed {
+    /// A program and what it needs, in an image that is made for it.
+    Program {
+        /// The program.
+        executable: PathBuf,
+        /// What is packed besides.
+        includes: Vec<Include>,
+        /// How the image is compressed.
+        options: ImageOptions,
+    },
+    /// A root file system in an image that exists.
+    Image {
+        /// The squashfs image.
+        image: PathBuf,
+        /// What is executed in it unless the command line says otherwise; may be empty.
+        command: Vec<String>,
+    },
+}
+
+/// Packs a bundle. The file appears whole or not at all.
 ///
 /// # Errors
 /// Says what could not be read, found, or written.
 pub fn pack(plan: &PackPlan) -> Result<()> {
-    if !plan.replace && plan.output.symlink_metadata().is_ok() {
-        bail!(
-            "cannot write '{}': it exists (use --force to replace it)",
-            plan.output.display()
-        );
-    }
+    check_output(plan)?;
     let launcher = launcher_bytes(plan)?;
-    check_machines(&launcher, &plan.executable)?;
-    let (tree, payload) = gather(&plan.executable, &plan.includes)?;
-    let progress = progress(&tree);
-    let image = make_image(&tree, plan.image, plan.created_s)?;
-    progress.finish_and_clear();
-    let manifest = manifest(plan, &tree, payload, &launcher, &image);
-    let parts = Parts {
-        launcher: &launcher,
-        image: &image,
-        manifest: &manifest,
-    };
-    write(&plan.output, plan.replace, parts)
+    match &plan.packed {
+        Packed::Program {
+            executable,
+            includes,
+            options,
+        } => {
+            check_machines(&launcher, executable)?;
+            let (tree, payload) = gather(executable, includes)?;
+            let compressing = spinner(format!("compressing {:.1} MB", size_of(&tree) as f64 / 1e6));
+            let image = make_image(&tree, *options, plan.created_s)?;
+            compressing.finish_and_clear();
+            let info = image_info(image.len() as u64, "zstd", options.block_size_bytes);
+            write(
+                plan,
+                &launcher,
+                manifest(plan, &launcher, info, payload),
+                |mut out| {
+                    out.write_all(&image)
+                        .with_context(|| cannot_write(&plan.output))
+                },
+            )
+        }
+        Packed::Image { image, command } => {
+            elf::machine_of(&launcher, Path::new("launcher"))?;
+            let payload = Payload::Image {
+                command: command.clone(),
+            };
+            let (file, size_bytes) = open_file(image)?;
+            check_is_not(&file, &plan.output)?;
+            let info = examine(&file, size_bytes)
+                .with_context(|| format!("cannot pack '{}'", image.display()))?;
+            write(
+                plan,
+                &launcher,
+                manifest(plan, &launcher, info, payload),
+                |out| {
+                    copy(&file, size_bytes, out).with_context(|| {
+                        format!(
+                            "cannot copy '{}' to '{}'",
+                            image.display(),
+                            plan.output.display()
+                        )
+                    })
+                },
+            )
+        }
+    }
 }
 
-fn launcher_bytes(plan: &PackPlan) -> Result<Vec<u8>> {
+fn check_output(plan: &PackPlan) -> Result<()> {
+    match plan.output.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => bail!(
+            "{}: it is a directory (name a file in it)",
+            cannot_write(&plan.output)
+        ),
+        Ok(_) if !plan.replace => bail!(
+            "{}: it exists (use --force to replace it)",
+            cannot_write(&plan.output)
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Packing an image does not replace it.
+fn check_is_not(image: &File, output: &Path) -> Result<()> {
+    let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    if let (Ok(image), Ok(output_metadata)) = (image.metadata(), fs::metadata(output))
+        && place(image) == place(output_metadata)
+    {
+        bail!(
+            "{}: it is the image itself (use --output to name another file)",
+            cannot_write(output)
+        );
+    }
+    Ok(())
+}
+
+fn launcher_bytes(plan: &PackPlan) -> Result<Cow<'static, [u8]>> {
     match &plan.launcher {
-        None => Ok(LAUNCHER.to_vec()),
-        Some(path) => {
-            fs::read(path).with_context(|| format!("cannot read the launcher '{}'", path.display()))
-        }
+        None => Ok(LAUNCHER.into()),
+        Some(path) => fs::read(path)
+            .map(Cow::Owned)
+            .with_context(|| format!("cannot read the launcher '{}'", path.display())),
     }
 }
 
@@ -89,37 +173,38 @@ fn check_machines(launcher: &[u8], executable: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Compression takes seconds: somebody at a terminal sees that, and nobody else does.
-fn progress(tree: &Tree) -> ProgressBar {
-    let size_bytes: usize = tree
-        .values()
-        .map(|content| match content {
-            Content::File { bytes, .. } => bytes.len(),
-            _ => 0,
-        })
-        .sum();
-    // Draws nothing unless stderr is a terminal.
-    let progress = ProgressBar::new_spinner();
-    progress.set_message(format!("compressing {:.1} MB", size_bytes as f64 / 1e6));
-    progress.enable_steady_tick(Duration::from_millis(100));
-    progress
+fn size_of(tree: &Tree) -> usize {
+    let sizes = tree.values().map(|content| match content {
+        Content::File { bytes, .. } => bytes.len(),
+        _ => 0,
+    });
+    sizes.sum()
 }
 
-fn manifest(
-    plan: &PackPlan,
-    tree: &Tree,
-    payload: Payload,
-    launcher: &[u8],
-    image: &[u8],
-) -> Manifest {
-    let file = |(path, content): (&String, &Content)| match content {
-        Content::File { bytes, .. } => Some(FileEntry {
-            path: path.clone(),
-            size_bytes: bytes.len() as u64,
-            blake3: Digest::of(bytes),
-        }),
-        _ => None,
-    };
+/// What an image says about itself. Its superblock and the tables that opening needs are read, and its root.
+fn examine(file: &File, size_bytes: u64) -> Result<ImageInfo> {
+    let source = FileSource { file, size_bytes };
+    let image = Image::open(&source)?;
+    image.inode(image.root())?;
+    let superblock = image.superblock();
+    Ok(image_info(
+        size_bytes,
+        superblock.codec.name(),
+        superblock.block_size_bytes,
+    ))
+}
+
+/// The root of the hash tree is filled in when the image has been written; it always takes the same room.
+fn image_info(size_bytes: u64, codec: &str, block_size_bytes: u32) -> ImageInfo {
+    ImageInfo {
+        size_bytes,
+        tree_blake3: Digest::from_bytes([0; 32]),
+        codec: codec.to_owned(),
+        block_size_bytes,
+    }
+}
+
+fn manifest(plan: &PackPlan, launcher: &[u8], image: ImageInfo, payload: Payload) -> Manifest {
     Manifest {
         format_version: FORMAT_VERSION,
         name: plan.name.clone(),
@@ -129,46 +214,44 @@ fn manifest(
             size_bytes: launcher.len() as u64,
             blake3: Digest::of(launcher),
         },
-        image: ImageInfo {
-            size_bytes: image.len() as u64,
-            blake3: Digest::of(image),
-            codec: "zstd".to_owned(),
-            block_size_bytes: plan.image.block_size_bytes,
-        },
+        image,
         payload,
         environment: plan.environment.clone(),
-        files: tree.iter().filter_map(file).collect(),
     }
 }
 
-/// Writes to a file of another name beside it, and gives it its name when it is complete and on the disk.
-fn write(output: &Path, replace: bool, parts: Parts<'_>) -> Result<()> {
-    let cannot_write = || format!("cannot write '{}'", output.display());
-    let directory = match output.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let file = tempfile::Builder::new()
-        .prefix(".bundle-")
-        .permissions(Permissions::from_mode(0o755))
-        .tempfile_in(directory)
-        .with_context(cannot_write)?;
-    let mut out = BufWriter::new(&file);
-    assemble(parts, &mut out).with_context(cannot_write)?;
-    out.flush().with_context(cannot_write)?;
+/// Writes the bundle from front to back. `write_image` writes the image; what is hashed is what then stands in the file.
+fn write(
+    plan: &PackPlan,
+    launcher: &[u8],
+    mut manifest: Manifest,
+    write_image: impl FnOnce(&File) -> Result<()>,
+) -> Result<()> {
+    let image_size_bytes = manifest.image.size_bytes;
+    let manifest_size_bytes = manifest.encode()?.len() as u64;
+    let layout = Layout::new(
+        launcher.len() as u64,
+        image_size_bytes,
+        manifest_size_bytes,
+        0,
+    )?;
+    let new = NewFile::create(&plan.output)?;
+    let mut file = new.file();
+    write_head(launcher, &mut file).with_context(|| cannot_write(&plan.output))?;
+    write_image(file)?;
+
+    let progress = bar("hashing", image_size_bytes);
+    let start = layout.image().start;
+    let tree = HashTree::build(file, start, image_size_bytes, thread_count(), &|bytes| {
+        progress.inc(bytes);
+    });
+    progress.finish_and_clear();
+    let tree = tree.with_context(|| format!("cannot read '{}' again", plan.output.display()))?;
+    manifest.image.tree_blake3 = tree.root();
+    let mut out = BufWriter::new(file);
+    write_tail(layout, &mut tree.as_bytes(), &manifest, &[], &mut out)
+        .and_then(|_| out.flush().map_err(bundle_format::FormatError::Write))
+        .with_context(|| cannot_write(&plan.output))?;
     drop(out);
-    // The umask may have taken away what every user needs to run it.
-    file.as_file()
-        .set_permissions(Permissions::from_mode(0o755))
-        .with_context(cannot_write)?;
-    file.as_file().sync_all().with_context(cannot_write)?;
-    let named = if replace {
-        file.persist(output)
-    } else {
-        file.persist_noclobber(output)
-    };
-    named
-        .map(drop)
-        .map_err(|failed| failed.error)
-        .with_context(cannot_write)
+    new.keep(BUNDLE_MODE, plan.replace)
 }

@@ -303,7 +303,7 @@ pub fn write_executable(path: &Path, bytes: &[u8]) {
 }
 
 /// The program that packs: `$BUNDLE`, else the one beside the built `bench`.
-pub(crate) fn bundle_program() -> PathBuf {
+pub fn bundle_program() -> PathBuf {
     let path = std::env::var_os("BUNDLE").map_or_else(
         || crate::repository().join("target/release/bundle"),
         PathBuf::from,

@@ -144,19 +144,20 @@ impl Manifest {
     }
 }
 
-fn check_name(name: &str) -> Result<(), FormatError> {
+/// May a bundle call itself this?
+pub fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty()
-        || name.len() > 64
-        || name.starts_with(['.', '-'])
-        || !name.chars().all(allowed)
-    {
-        return Err(bad(format!(
-            "the name '{}' is not 1 to 64 of letters, digits, '.', '_', '-'",
-            name.escape_default()
-        )));
+    (1..=64).contains(&name.len()) && !name.starts_with(['.', '-']) && name.chars().all(allowed)
+}
+
+fn check_name(name: &str) -> Result<(), FormatError> {
+    if is_name(name) {
+        return Ok(());
     }
-    Ok(())
+    Err(bad(format!(
+        "the name '{}' is not 1 to 64 of letters, digits, '.', '_', '-'",
+        name.escape_default()
+    )))
 }
 
 fn check_image(image: &ImageInfo) -> Result<(), FormatError> {

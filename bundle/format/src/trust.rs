@@ -129,6 +129,11 @@ impl Signature {
         self.key_id
     }
 
+    /// What the signer has put down beside it. See [`Signer::trusted_comment`], but here nobody has checked it.
+    pub fn trusted_comment(&self) -> &str {
+        self.decoded.trusted_comment()
+    }
+
     /// Checks that the owner of one of these keys has signed `bytes`.
     ///
     /// # Errors

@@ -1,31 +1,33 @@
 //! Decoding blocks before anyone asks for them, in threads that have nothing else to do.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bundle_squashfs::{Block, BlockReader};
+use bundle_squashfs::Block;
 
 use crate::files::OpenFile;
-use crate::serve::{Server, lock};
+use crate::serve::{Hands, Server};
 
 /// How many blocks beyond the end of a read are decoded ahead.
-const DEPTH: usize = 2;
-/// How many blocks may be waiting for a thread; older ones are forgotten.
-const QUEUE_LIMIT: usize = 8;
+const DEPTH: u64 = 2;
 
-/// What might be wanted next.
+/// What was asked for last.
 #[derive(Debug)]
 pub(crate) struct Ahead {
-    queue: Mutex<VecDeque<Block>>,
     /// The fragment block that was asked for last.
     last_fragment: AtomicU32,
+}
+
+/// A block, and how to tell whether it is still worth decoding: what has been read by now is not.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    InFile(Arc<OpenFile>, u64),
+    Fragment(u32),
 }
 
 impl Ahead {
     pub(crate) fn new() -> Self {
         Self {
-            queue: Mutex::default(),
             last_fragment: AtomicU32::new(u32::MAX),
         }
     }
@@ -33,9 +35,14 @@ impl Ahead {
 
 impl Server<'_> {
     /// A file has been read up to `end`, and is likely to be read on.
-    pub(crate) fn plan_ahead(&self, file: &OpenFile, end: u64) {
-        for block in file.blocks_from(end).take(DEPTH) {
-            self.plan(block);
+    pub(crate) fn plan_ahead(&self, file: &Arc<OpenFile>, end: u64) {
+        let first = end / file.block_size_bytes();
+        for index in first..first + DEPTH {
+            match file.block(index) {
+                Some(block) if block.is_hole() || self.blocks.contains(&block) => {}
+                Some(_) => self.crew.plan(Plan::InFile(Arc::clone(file), index)),
+                None => return,
+            }
         }
     }
 
@@ -43,38 +50,31 @@ impl Server<'_> {
     /// reads many files in that order comes to the next block soon.
     pub(crate) fn note_fragment(&self, index: u32) {
         let last = self.ahead.last_fragment.swap(index, Ordering::Relaxed);
-        if last != index
-            && last.wrapping_add(1) == index
-            && let Ok(block) = self.image.fragment(index + 1)
-        {
-            self.plan(block);
+        if last != index && last.wrapping_add(1) == index {
+            self.crew.plan(Plan::Fragment(index + 1));
         }
     }
 
-    /// Decodes what is waiting, for as long as other threads are idle. What goes wrong is not told: who really asks for
-    /// the block will be told.
-    pub(crate) fn work_ahead(&self, reader: &mut BlockReader) {
-        while self.idle_threads.load(Ordering::Relaxed) > 0 {
-            let Some(block) = lock(&self.ahead.queue).pop_front() else {
-                return;
-            };
-            if !self.blocks.contains(&block) {
-                let _ = self.decoded(block, reader);
+    /// Decodes a block that is likely to be asked for. What goes wrong is not told: who really asks for it will be told.
+    pub(crate) fn decode_ahead(&self, plan: &Plan, hands: &mut Hands<'_>) {
+        if let Some(block) = self.block_of(plan)
+            && !self.blocks.contains(&block)
+        {
+            let _ = self.decoded(block, hands);
+        }
+    }
+
+    fn block_of(&self, plan: &Plan) -> Option<Block> {
+        match plan {
+            Plan::InFile(file, index) => {
+                let end = (index + 1) * file.block_size_bytes();
+                file.block(*index).filter(|_| file.last_end() < end)
+            }
+            Plan::Fragment(index) => {
+                let last = self.ahead.last_fragment.load(Ordering::Relaxed);
+                let block = self.image.fragment(*index).ok();
+                block.filter(|_| last < *index)
             }
         }
-    }
-
-    fn plan(&self, block: Block) {
-        if block.is_hole() || self.blocks.contains(&block) {
-            return;
-        }
-        let mut queue = lock(&self.ahead.queue);
-        if queue.contains(&block) {
-            return;
-        }
-        if queue.len() == QUEUE_LIMIT {
-            queue.pop_front();
-        }
-        queue.push_back(block);
     }
 }

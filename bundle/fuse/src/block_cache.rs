@@ -54,6 +54,11 @@ impl BlockCache {
         }
     }
 
+    /// A block's contents, if they are here.
+    pub(crate) fn find(&self, block: &Block) -> Option<Arc<Decoded>> {
+        self.state().blocks.get(block).map(Arc::clone)
+    }
+
     /// A block's contents, and whether this call has decoded them. `decode` fills the front of a buffer and says how much.
     pub(crate) fn get(
         &self,

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::protocol::{self, Fields, NOTIFY_STORE, REPLY_HEADER_SIZE_BYTES, reply_header};
 
@@ -21,6 +23,8 @@ impl Device {
     /// ENODEV when the file system has been unmounted.
     pub(crate) fn receive<'a>(&self, space: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
         match (&self.0).read(space) {
+            // The device never says so; what stands in for it in tests does.
+            Ok(0) => Err(io::Error::from_raw_os_error(libc::ENODEV)),
             Ok(size_bytes) => Ok(space.get(..size_bytes)),
             // ENOENT: the request was withdrawn before it could be read.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {
@@ -28,6 +32,12 @@ impl Device {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Is there a request to be received?
+    pub(crate) fn is_pending(&self) -> bool {
+        let mut descriptors = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        poll(&mut descriptors, PollTimeout::ZERO).is_ok_and(|count| count > 0)
     }
 
     /// Answers a request. That it cannot be answered is nobody's concern: the one who asked has been killed, or the file

@@ -13,6 +13,8 @@ const REPLY_SIZE_LIMIT_BYTES: usize = 1 << 20;
 /// Size of what READDIRPLUS has in front of each entry.
 const ENTRY_SIZE_BYTES: usize = 128;
 const NAME_OFFSET: usize = 24;
+/// The format has no longer names.
+pub(crate) const NAME_SIZE_LIMIT_BYTES: usize = 256;
 
 /// A directory's entries, read as a whole: requests ask for them piece by piece.
 #[derive(Debug)]
@@ -45,6 +47,9 @@ impl Listing {
 impl Server<'_> {
     pub(crate) fn lookup(&self, request: Request<'_>, out: &mut Fields) -> Result<(), Failure> {
         let name = request.body.name(0).ok_or(Failure::MALFORMED)?;
+        if name.len() > NAME_SIZE_LIMIT_BYTES {
+            return Err(Failure::Errno(libc::ENAMETOOLONG));
+        }
         let (_, directory) = self.directory(request.node)?;
         let Some(found) = self.image.lookup(&directory, name)? else {
             attributes::no_entry(out);
@@ -73,15 +78,15 @@ impl Server<'_> {
             if out.0.len() + needed > limit_bytes {
                 break;
             }
-            match entry {
-                _ if !with_attributes => {}
-                Some(entry) => {
-                    let inode = self.image.inode(entry.inode)?;
-                    let node = node_of(self.image, entry.inode);
-                    attributes::entry(out, node, &inode, self.options);
+            if with_attributes {
+                // The kernel knows this directory and the one above already. If an inode is damaged, that is told to those
+                // who look it up.
+                match entry.map(|entry| (entry.inode, self.image.inode(entry.inode))) {
+                    Some((place, Ok(inode))) => {
+                        attributes::entry(out, node_of(self.image, place), &inode, self.options);
+                    }
+                    Some((_, Err(_))) | None => out.0.resize(out.0.len() + ENTRY_SIZE_BYTES, 0),
                 }
-                // The kernel knows this directory and the one above already.
-                None => out.0.resize(out.0.len() + ENTRY_SIZE_BYTES, 0),
             }
             position += 1;
             out.u64(number.into())

@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bundle_squashfs::{Block, BlockList, BlockReader, FileInode, InodeKind};
+use bundle_squashfs::{Block, BlockList, FileInode, InodeKind};
 
 use crate::block_cache::Decoded;
 use crate::protocol::{Fields, Request};
-use crate::serve::{Failure, Server, lock};
+use crate::serve::{Failure, Hands, Server, lock};
 
 /// No read is larger, whatever the kernel asks for: 1 MiB is what it has been told.
 const READ_SIZE_LIMIT_BYTES: u64 = 1 << 20;
@@ -38,10 +38,17 @@ impl OpenFile {
         size_of::<Self>() + self.blocks.len() * 17 / 4
     }
 
-    /// The blocks from the one that holds `offset` on.
-    pub(crate) fn blocks_from(&self, offset: u64) -> impl Iterator<Item = Block> {
-        let first = offset / u64::from(self.block_size_bytes);
-        (first..).map_while(|index| self.blocks.get(usize::try_from(index).ok()?))
+    pub(crate) fn block_size_bytes(&self) -> u64 {
+        self.block_size_bytes.into()
+    }
+
+    pub(crate) fn block(&self, index: u64) -> Option<Block> {
+        self.blocks.get(usize::try_from(index).ok()?)
+    }
+
+    /// Where the last read ended.
+    pub(crate) fn last_end(&self) -> u64 {
+        self.last_end.load(Ordering::Relaxed)
     }
 
     /// Notes a read and says whether it goes on where the last one was.
@@ -58,11 +65,7 @@ enum Piece {
 }
 
 impl Server<'_> {
-    pub(crate) fn read(
-        &self,
-        request: Request<'_>,
-        reader: &mut BlockReader,
-    ) -> Result<(), Failure> {
+    pub(crate) fn read(&self, request: Request<'_>, hands: &mut Hands<'_>) -> Result<(), Failure> {
         let offset = request.body.u64(8).ok_or(Failure::MALFORMED)?;
         let size_bytes = request.body.u32(16).ok_or(Failure::MALFORMED)?;
         let file = self.open_file(request.node)?;
@@ -75,7 +78,7 @@ impl Server<'_> {
         let mut decoded_now = false;
         let mut position = range.start;
         while position < range.end {
-            let (piece, now) = self.piece(&file, position..range.end, reader)?;
+            let (piece, now) = self.piece(&file, position..range.end, hands)?;
             decoded_now |= now;
             position += piece.size_bytes() as u64;
             pieces.push(piece);
@@ -94,6 +97,8 @@ impl Server<'_> {
         if sequential {
             self.plan_ahead(&file, range.end);
         } else if decoded_now {
+            // Giving may wait until others are answered.
+            hands.turn = None;
             self.give_rest(request.node, &file, &range, &pieces);
         }
         Ok(())
@@ -154,7 +159,7 @@ impl Server<'_> {
         &self,
         file: &OpenFile,
         range: Range<u64>,
-        reader: &mut BlockReader,
+        hands: &mut Hands<'_>,
     ) -> Result<(Piece, bool), Failure> {
         const TOO_SHORT: Failure = Failure::Image(bundle_squashfs::Error::Invalid(
             "a fragment block ends before a file in it does",
@@ -174,7 +179,7 @@ impl Server<'_> {
         if block.is_hole() {
             return Ok((Piece::Hole(part_bytes), false));
         }
-        let (decoded, now) = self.decoded(block, reader)?;
+        let (decoded, now) = self.decoded(block, hands)?;
         let part = within as usize..within as usize + part_bytes;
         if part.end > decoded.bytes().len() {
             return Err(TOO_SHORT);
@@ -186,8 +191,14 @@ impl Server<'_> {
     pub(crate) fn decoded(
         &self,
         block: Block,
-        reader: &mut BlockReader,
+        hands: &mut Hands<'_>,
     ) -> Result<(Arc<Decoded>, bool), bundle_squashfs::Error> {
+        if let Some(decoded) = self.blocks.find(&block) {
+            return Ok((decoded, false));
+        }
+        // This takes its time, whether this thread decodes or waits for another that does.
+        hands.turn = None;
+        let reader = &mut hands.reader;
         self.blocks
             .get(block, |space| reader.read_up_to(self.image, block, space))
     }
@@ -223,14 +234,13 @@ impl Server<'_> {
         if whole.is_empty() {
             return;
         }
-        // One at a time: if all threads waited for pages, none would be left to answer the reads that lock them.
-        let Ok(_turn) = self.giving.try_lock() else {
-            return;
-        };
         let part = (whole.start - start) as usize..(whole.end - start) as usize;
-        self.device
-            .store(node, whole.start, &decoded.bytes()[part.clone()]);
-        self.blocks.delivered(block, decoded, part.len());
+        // The kernel waits for pages that others are just reading.
+        self.crew.depend(|| {
+            self.device
+                .store(node, whole.start, &decoded.bytes()[part.clone()]);
+            self.blocks.delivered(block, decoded, part.len());
+        });
     }
 }
 

@@ -4,7 +4,6 @@ use crate::protocol::{Body, Fields, MAJOR, MINOR, MINOR_MINIMUM};
 
 const ASYNC_READ: u64 = 1 << 0;
 const DO_READDIRPLUS: u64 = 1 << 13;
-const READDIRPLUS_AUTO: u64 = 1 << 14;
 const ASYNC_DIO: u64 = 1 << 15;
 const NO_OPEN_SUPPORT: u64 = 1 << 17;
 const PARALLEL_DIROPS: u64 = 1 << 18;
@@ -18,7 +17,6 @@ const INIT_EXT: u64 = 1 << 30;
 /// what it keeps.
 const WANTED: u64 = ASYNC_READ
     | DO_READDIRPLUS
-    | READDIRPLUS_AUTO
     | ASYNC_DIO
     | NO_OPEN_SUPPORT
     | PARALLEL_DIROPS

@@ -31,6 +31,7 @@
 mod ahead;
 mod attributes;
 mod block_cache;
+mod crew;
 mod device;
 mod directories;
 mod files;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -13,8 +13,9 @@ use crate::Options;
 use crate::ahead::Ahead;
 use crate::attributes::{self, inode_of};
 use crate::block_cache::BlockCache;
+use crate::crew::{Crew, Duty, Turn};
 use crate::device::Device;
-use crate::directories::Listing;
+use crate::directories::{Listing, NAME_SIZE_LIMIT_BYTES};
 use crate::files::OpenFile;
 use crate::init::{Agreement, negotiate};
 use crate::lru::Lru;
@@ -38,18 +39,17 @@ pub(crate) struct Server<'a> {
     pub(crate) files: Mutex<Lru<u64, Arc<OpenFile>>>,
     pub(crate) listings: Mutex<Lru<u64, Arc<Listing>>>,
     pub(crate) ahead: Ahead,
-    /// Held by the thread that is putting blocks into the page cache.
-    pub(crate) giving: Mutex<()>,
-    /// How many threads wait for a request.
-    pub(crate) idle_threads: AtomicUsize,
+    pub(crate) crew: Crew,
     agreement: OnceLock<Agreement>,
     damage_reported: AtomicBool,
     on_damage: &'a (dyn Fn(&Error) + Sync),
 }
 
 /// What each thread has for itself.
-struct Worker {
-    reader: BlockReader,
+pub(crate) struct Hands<'a> {
+    pub(crate) reader: BlockReader,
+    /// The listening, while this thread has it.
+    pub(crate) turn: Option<Turn<'a>>,
     /// The body of the reply that is being made.
     out: Fields,
 }
@@ -100,8 +100,7 @@ pub fn serve(
         files: Mutex::new(Lru::new(FILES_LIMIT_BYTES)),
         listings: Mutex::new(Lru::new(LISTINGS_LIMIT_BYTES)),
         ahead: Ahead::new(),
-        giving: Mutex::new(()),
-        idle_threads: AtomicUsize::new(0),
+        crew: Crew::new(),
         agreement: OnceLock::new(),
         damage_reported: AtomicBool::new(false),
         on_damage,
@@ -111,8 +110,12 @@ pub fn serve(
         return Ok(());
     }
     thread::scope(|scope| {
+        // Where the system allows no more threads, those that there are will do.
         let others: Vec<_> = (1..options.thread_count.get())
-            .map(|_| scope.spawn(|| server.work(&mut [0; REQUEST_SIZE_BYTES])))
+            .map_while(|_| {
+                let work = || server.work(&mut [0; REQUEST_SIZE_BYTES]);
+                thread::Builder::new().spawn_scoped(scope, work).ok()
+            })
             .collect();
         let mut outcome = server.work(&mut space);
         for other in others {
@@ -167,56 +170,49 @@ impl Server<'_> {
     }
 
     fn work(&self, space: &mut [u8]) -> io::Result<()> {
-        let mut worker = Worker {
+        self.crew.join();
+        let mut hands = Hands {
             reader: BlockReader::new(),
+            turn: None,
             out: Fields::default(),
         };
         loop {
-            self.idle_threads.fetch_add(1, Ordering::Relaxed);
-            let received = self.device.receive(space);
-            self.idle_threads.fetch_sub(1, Ordering::Relaxed);
-            match received {
-                Ok(bytes) => {
-                    if let Some(request) = bytes.and_then(Request::parse) {
-                        self.answer(request, &mut worker);
+            match self.crew.next_duty() {
+                Duty::Listen(turn) => hands.turn = Some(turn),
+                Duty::DecodeAhead(plan) => self.decode_ahead(&plan, &mut hands),
+                Duty::Leave => return Ok(()),
+            }
+            while hands.turn.is_some() {
+                match self.device.receive(space) {
+                    Ok(bytes) => {
+                        if let Some(request) = bytes.and_then(Request::parse) {
+                            self.answer(request, &mut hands);
+                        }
+                    }
+                    Err(error) => {
+                        self.crew.end();
+                        let is_unmounted = error.raw_os_error() == Some(libc::ENODEV);
+                        return if is_unmounted { Ok(()) } else { Err(error) };
                     }
                 }
-                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => return Ok(()),
-                Err(error) => return Err(error),
             }
-            self.work_ahead(&mut worker.reader);
         }
     }
 
-    fn answer(&self, request: Request<'_>, worker: &mut Worker) {
+    fn answer(&self, request: Request<'_>, hands: &mut Hands<'_>) {
         // Nobody waits for an answer to these, and there is nothing to forget.
         if matches!(request.opcode, opcode::FORGET | opcode::BATCH_FORGET) {
             return;
         }
-        let Worker { reader, out } = worker;
+        // More than one waits for an answer: more than one should answer.
+        if self.crew.has_resting() && self.device.is_pending() {
+            hands.turn = None;
+        }
+        let mut out = std::mem::take(&mut hands.out);
         out.0.clear();
-        let done = match request.opcode {
-            // It answers by itself, out of the cache.
-            opcode::READ => match self.read(request, reader) {
-                Ok(()) => return,
-                Err(failure) => Err(failure),
-            },
-            opcode::LOOKUP => self.lookup(request, out),
-            opcode::GETATTR => self.get_attributes(request, out),
-            opcode::READLINK => self.read_link(request, out),
-            opcode::READDIR => self.read_directory(request, false, out),
-            opcode::READDIRPLUS => self.read_directory(request, true, out),
-            opcode::GETXATTR => self.get_xattr(request, out),
-            opcode::LISTXATTR => self.list_xattrs(request, out),
-            opcode::LSEEK => self.seek(request, out),
-            opcode::STATFS => {
-                self.file_system(out);
-                Ok(())
-            }
-            _ => self.without_effect(request.opcode, out),
-        };
-        match done {
-            Ok(()) => self.device.reply_bytes(request.unique, &out.0),
+        match self.try_to_answer(request, hands, &mut out) {
+            Ok(true) => self.device.reply_bytes(request.unique, &out.0),
+            Ok(false) => {}
             Err(Failure::Errno(errno)) => self.device.reply_error(request.unique, errno),
             Err(Failure::Image(error)) => {
                 if !self.damage_reported.swap(true, Ordering::Relaxed) {
@@ -225,6 +221,31 @@ impl Server<'_> {
                 self.device.reply_error(request.unique, libc::EIO);
             }
         }
+        hands.out = out;
+    }
+
+    /// Makes the reply's body. False if the request has been answered already.
+    fn try_to_answer(
+        &self,
+        request: Request<'_>,
+        hands: &mut Hands<'_>,
+        out: &mut Fields,
+    ) -> Result<bool, Failure> {
+        match request.opcode {
+            // The contents go out of the cache as they are.
+            opcode::READ => return self.read(request, hands).map(|()| false),
+            opcode::LOOKUP => self.lookup(request, out)?,
+            opcode::GETATTR => self.get_attributes(request, out)?,
+            opcode::READLINK => self.read_link(request, out)?,
+            opcode::READDIR => self.read_directory(request, false, out)?,
+            opcode::READDIRPLUS => self.read_directory(request, true, out)?,
+            opcode::GETXATTR => self.get_xattr(request, out)?,
+            opcode::LISTXATTR => self.list_xattrs(request, out)?,
+            opcode::LSEEK => self.seek(request, out)?,
+            opcode::STATFS => self.file_system(out),
+            _ => self.without_effect(request.opcode, out)?,
+        }
+        Ok(true)
     }
 
     /// Requests that an unchanging file system answers without looking. ENOSYS tells the kernel not to ask again.
@@ -293,7 +314,6 @@ impl Server<'_> {
 
     /// The body of the answer to STATFS: full, as every image is.
     fn file_system(&self, out: &mut Fields) {
-        const NAME_SIZE_LIMIT_BYTES: u32 = 256;
         let superblock = self.image.superblock();
         let block_size_bytes = superblock.block_size_bytes;
         out.u64(superblock.used_size_bytes.div_ceil(block_size_bytes.into()))
@@ -302,7 +322,7 @@ impl Server<'_> {
             .u64(superblock.inode_count.into())
             .u64(0)
             .u32(block_size_bytes)
-            .u32(NAME_SIZE_LIMIT_BYTES)
+            .u32(NAME_SIZE_LIMIT_BYTES as u32)
             .u32(block_size_bytes);
         out.0.resize(80, 0);
     }

@@ -227,7 +227,8 @@ pub(crate) fn configure_loop_device(
     let mut config: LoopConfig = unsafe { std::mem::zeroed() };
     config.fd = file.cast_unsigned();
     config.info.offset = part.start;
-    config.info.sizelimit = part.end - part.start;
+    // A device has whole sectors. What follows the image in the file fills the last one, and is not looked at.
+    config.info.sizelimit = (part.end - part.start).next_multiple_of(512);
     config.info.flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
     // SAFETY: the structure is the one that the request takes, and lives until the call returns.
     Errno::result(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &raw const config) })

@@ -66,15 +66,15 @@ fn detach() {
         let _ = nix::unistd::dup2_stdin(&null);
         let _ = nix::unistd::dup2_stdout(&null);
     }
-    // A working directory keeps its file system from being unmounted.
-    let _ = nix::unistd::chdir("/");
 }
 
-/// Until the payload starts, this process may have something to say before anything that the payload says.
-fn let_go_of_stderr() {
+/// Lets go of what was needed until the payload starts: stderr, for what is to be said before anything that the payload says,
+/// and the working directory, which may be a place for the image and keeps its file system from being unmounted.
+fn let_go() {
     if let Some(null) = open_null() {
         let _ = nix::unistd::dup2_stderr(&null);
     }
+    let _ = nix::unistd::chdir("/");
 }
 
 fn open_null() -> Option<File> {
@@ -209,10 +209,12 @@ fn attend<'scope>(
         if front_happened {
             match front.receive() {
                 Some((Message::Go(_), _)) => {
-                    if let Some(notice) = kept.notice(attempt.reason) {
+                    if attempt.job == Job::Run
+                        && let Some(notice) = kept.notice(attempt.reason)
+                    {
                         stdio::say(&notice);
                     }
-                    let_go_of_stderr();
+                    let_go();
                     payloads.send(&Message::Go(kept.place()), None);
                 }
                 Some(_) => {}

@@ -105,3 +105,89 @@ impl Decoder {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CODECS: [Codec; 5] = [Codec::Gzip, Codec::Lzo, Codec::Xz, Codec::Lz4, Codec::Zstd];
+
+    /// "hello " eight times, in each codec's format.
+    fn hello(codec: Codec) -> Vec<u8> {
+        let hex = match codec {
+            Codec::Gzip => "78dacb48cdc9c957c8209a0400b53711a1",
+            Codec::Lzo => "0368656c6c6f203a14000b6f2068656c6c6f2068656c6c6f20110000",
+            Codec::Xz => {
+                "fd377a585a0000016922de360200210116000000742fe5a3e0002f000c5d00341949ee8de957e0b12f0000007\
+                 56bb244000124302164b7f79042990d010000000001595a"
+            }
+            Codec::Lz4 => "6f68656c6c6f2006001250656c6c6f20",
+            Codec::Zstd => "28b52ffd20306500003068656c6c6f200100039522",
+        };
+        let digits = hex.as_bytes().as_chunks::<2>().0.iter();
+        digits
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    const PLAIN: &[u8] = b"hello hello hello hello hello hello hello hello ";
+
+    #[test]
+    fn each_codec_decodes_and_checks_what_it_is_given() {
+        let mut decoder = Decoder::default();
+        for codec in CODECS {
+            let stored = hello(codec);
+            for size_bytes in [PLAIN.len(), PLAIN.len() + 1, 4096] {
+                let mut out = vec![0xaa; size_bytes];
+                let decoded = decoder.decode(codec, &stored, &mut out, "block");
+                assert_eq!(decoded, Ok(PLAIN.len()), "{}", codec.name());
+                assert_eq!(out[..PLAIN.len()], *PLAIN, "{}", codec.name());
+            }
+            for size_bytes in 0..PLAIN.len() {
+                let decoded = decoder.decode(codec, &stored, &mut vec![0; size_bytes], "block");
+                assert_eq!(decoded, Err(Error::Decompress("block")), "{}", codec.name());
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn any_bytes_are_answered(codec in prop::sample::select(&CODECS[..]),
+                                  changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+                                  tail in prop::collection::vec(any::<u8>(), 0..300),
+                                  keep in any::<prop::sample::Index>(),
+                                  size_bytes in 0..2000_usize) {
+            let mut stored = hello(codec);
+            for (place, value) in changes {
+                let at = place.index(stored.len());
+                stored[at] = value;
+            }
+            stored.truncate(keep.index(stored.len()) + 1);
+            stored.extend(tail);
+            let _ = Decoder::default().decode(codec, &stored, &mut vec![0; size_bytes], "block");
+        }
+
+        #[test]
+        fn any_lzma_is_answered(body in prop::collection::vec(any::<u8>(), 5..400),
+                                properties in 0..225_u8,
+                                size_bytes in 1..5000_u16) {
+            let mut stored = vec![0xe0];
+            stored.extend((size_bytes - 1).to_be_bytes());
+            stored.extend((body.len() as u16 - 1).to_be_bytes());
+            stored.push(properties);
+            stored.extend(body);
+            stored.push(0);
+            let _ = Lzma2::default().decompress(&stored, &mut vec![0; 4096]);
+        }
+
+        #[test]
+        fn any_code_is_unfiltered(mut code in prop::collection::vec(prop::sample::select(&[0xe8, 0xe9, 0, 0xff, 1][..]), 0..100),
+                                  start in any::<u32>()) {
+            x86::unfilter(&mut code, start);
+        }
+    }
+}

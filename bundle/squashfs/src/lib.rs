@@ -33,6 +33,7 @@ pub use inode::{DirInode, FileInode, FileKind, Inode, InodeKind, InodeRef};
 pub use source::{Source, SourceError};
 pub use superblock::Superblock;
 pub use walk::WalkEntry;
+pub use xattr::Xattr;
 
 /// Deepest directory nesting that [`Image::walk`] follows.
 pub const DEPTH_LIMIT: usize = 128;

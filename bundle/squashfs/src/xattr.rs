@@ -14,8 +14,8 @@ const HEAD_SIZE_BYTES: u64 = 16;
 const VALUE_ELSEWHERE: u16 = 1 << 8;
 const PREFIXES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
 
-/// A name, with its prefix such as `user.`, and a value.
-type Xattr = (Vec<u8>, Vec<u8>);
+/// An extended attribute: its name, with a prefix such as `user.`, and its value.
+pub type Xattr = (Vec<u8>, Vec<u8>);
 
 /// Where the attributes of all inodes lie.
 #[derive(Debug)]
@@ -112,11 +112,11 @@ fn spend(left_bytes: &mut u32, size_bytes: u32) -> Result<(), Error> {
 }
 
 impl Image<'_> {
-    /// The names, with their prefix such as `user.`, and the values of an inode's extended attributes, in the image's order.
+    /// The extended attributes of an inode, in the image's order.
     ///
     /// # Errors
     /// If they lie outside their table, are damaged, or are larger than [`XATTRS_SIZE_LIMIT_BYTES`] together.
-    pub fn xattrs(&self, inode: &Inode) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub fn xattrs(&self, inode: &Inode) -> Result<Vec<Xattr>, Error> {
         match (inode.xattr_index, &self.xattrs) {
             (None, _) => Ok(Vec::new()),
             (Some(index), Some(xattrs)) => xattrs.read(&self.metadata, index),
