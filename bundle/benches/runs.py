@@ -20,7 +20,9 @@ HANG_TIMEOUT_S = 60.0
 
 def enter_private_mounts():
     """Goes on in a mount namespace of its own, where nothing that is mounted can stay behind, and where every user may open
-    /dev/fuse, as on ordinary hosts (some give it to root alone). Root only; anyone else stays where they are."""
+    /dev/fuse, as on ordinary hosts (some give it to root alone). Root only; anyone else stays where they are. What is temporary
+    is removed also when the script is told to end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if os.geteuid() != 0 or os.environ.get("BENCHRUN_PRIVATE_MOUNTS"):
         return
     node_directory = "/run"
@@ -37,7 +39,8 @@ def everybody():
 
 def environment(rung="", site=None):
     """An environment that asks for nothing but a rung, and keeps a run's traces in `site`."""
-    plain = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
+    # Python must not write what it has compiled into a tree that others are compared with.
+    plain = {"PATH": PATH, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
     if rung:
         plain["BENCHRUN_FORCE_RUNG"] = rung
     if site:
@@ -90,7 +93,12 @@ def _serve_stopwatch(pipe, user_id):
     as_user(user_id)()
     null = os.open(os.devnull, os.O_RDWR)
     actions = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)]
+    parent = os.getppid()
     while True:
+        # Other processes hold the pipe's far end too, so its end says nothing.
+        while not pipe.poll(0.5):
+            if os.getppid() != parent:
+                os._exit(0)
         command, variables = pipe.recv()
         begin = time.perf_counter()
         pid = os.posix_spawnp(command[0], command, variables, file_actions=actions)
