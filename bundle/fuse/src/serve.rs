@@ -18,6 +18,7 @@ use crate::device::Device;
 use crate::directories::{Listing, NAME_SIZE_LIMIT_BYTES};
 use crate::files::OpenFile;
 use crate::init::{Agreement, negotiate};
+use crate::lookout::Lookout;
 use crate::lru::Lru;
 use crate::protocol::{Fields, REQUEST_SIZE_BYTES, Request, VALID_S, opcode};
 
@@ -179,6 +180,7 @@ impl Server<'_> {
             turn: None,
             out: Fields::default(),
         };
+        let mut lookout = Lookout::default();
         loop {
             match self.crew.next_duty() {
                 Duty::Listen(turn) => hands.turn = Some(turn),
@@ -190,6 +192,9 @@ impl Server<'_> {
                     Ok(bytes) => {
                         if let Some(request) = bytes.and_then(Request::parse) {
                             self.answer(request, &mut hands);
+                        }
+                        if hands.turn.is_some() && self.has_processors {
+                            lookout.wait_for(|| self.device.is_pending());
                         }
                     }
                     Err(error) => {
