@@ -8,14 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bundle_squashfs::{Block, BlockList, FileInode, InodeKind};
 
 use crate::block_cache::Decoded;
-use crate::protocol::{Fields, Request};
+use crate::protocol::{Fields, READ_SIZE_LIMIT_BYTES, Request};
 use crate::serve::{Failure, Hands, Server, lock};
 
-/// No read is larger, whatever the kernel asks for: 1 MiB is what it has been told.
-const READ_SIZE_LIMIT_BYTES: u64 = 1 << 20;
 /// What holes read as.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-const PAGE_SIZE_BYTES: u64 = 4096;
 /// How far from the last read a read may begin to count as going on with it: the kernel reads ahead in pieces whose requests
 /// may overtake each other.
 const SEQUENTIAL_DISTANCE_BYTES: u64 = 256 << 10;
@@ -68,9 +65,13 @@ impl Server<'_> {
     pub(crate) fn read(&self, request: Request<'_>, hands: &mut Hands<'_>) -> Result<(), Failure> {
         let offset = request.body.u64(8).ok_or(Failure::MALFORMED)?;
         let size_bytes = request.body.u32(16).ok_or(Failure::MALFORMED)?;
+        // An answer to a part would pass for the end of the file. Old kernels with large pages ask for twice the limit.
+        if size_bytes > 2 * READ_SIZE_LIMIT_BYTES {
+            return Err(Failure::MALFORMED);
+        }
         let file = self.open_file(request.node)?;
-        let asked_bytes = u64::from(size_bytes).min(READ_SIZE_LIMIT_BYTES);
-        let end = offset.saturating_add(asked_bytes).min(file.file.size_bytes);
+        let end = offset.saturating_add(size_bytes.into());
+        let end = end.min(file.file.size_bytes);
         let range = offset..end.max(offset);
         let sequential = file.note(&range);
 
@@ -209,7 +210,7 @@ impl Server<'_> {
     /// come back: the block need not be decoded again then.
     fn give_rest(&self, node: u64, file: &OpenFile, range: &Range<u64>, pieces: &[Piece]) {
         // The last page of a file is left out if it is not whole: kernels have got that wrong.
-        let file_end = file.file.size_bytes / PAGE_SIZE_BYTES * PAGE_SIZE_BYTES;
+        let file_end = file.file.size_bytes / self.page_size_bytes * self.page_size_bytes;
         let mut position = range.start;
         for piece in pieces {
             if let Piece::Data(block, decoded, part) = piece
@@ -231,8 +232,8 @@ impl Server<'_> {
     }
 
     fn give(&self, node: u64, start: u64, range: Range<u64>, block: &Block, decoded: &Decoded) {
-        let whole = range.start.next_multiple_of(PAGE_SIZE_BYTES)
-            ..range.end / PAGE_SIZE_BYTES * PAGE_SIZE_BYTES;
+        let whole = range.start.next_multiple_of(self.page_size_bytes)
+            ..range.end / self.page_size_bytes * self.page_size_bytes;
         if whole.is_empty() {
             return;
         }

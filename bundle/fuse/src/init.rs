@@ -1,6 +1,6 @@
 //! INIT: the first request, with which kernel and server agree on what both know.
 
-use crate::protocol::{Body, Fields, MAJOR, MINOR, MINOR_MINIMUM};
+use crate::protocol::{Body, Fields, MAJOR, MINOR, MINOR_MINIMUM, READ_SIZE_LIMIT_BYTES};
 
 const ASYNC_READ: u64 = 1 << 0;
 const DO_READDIRPLUS: u64 = 1 << 13;
@@ -31,8 +31,6 @@ const WANTED: u64 = ASYNC_READ
 const BACKGROUND_LIMIT: u16 = 64;
 /// From how many on it takes the device for congested, and does not read ahead.
 const CONGESTION_THRESHOLD: u16 = 48;
-/// Largest read, in pages: 1 MiB.
-const PAGES_LIMIT: u16 = 256;
 /// Nothing is ever written; less than a page is not allowed.
 const WRITE_LIMIT_BYTES: u32 = 4096;
 /// Times in an image are whole seconds.
@@ -61,7 +59,10 @@ impl Agreement {
 
 /// Answers INIT: the reply's body, and what has been agreed on. None if the kernel is too old or the request too short.
 /// A kernel of a newer major version is told ours, and asks again.
-pub(crate) fn negotiate(body: Body<'_>) -> Option<(Fields, Option<Agreement>)> {
+pub(crate) fn negotiate(
+    body: Body<'_>,
+    page_size_bytes: u64,
+) -> Option<(Fields, Option<Agreement>)> {
     let (major, minor) = (body.u32(0)?, body.u32(4)?);
     let mut reply = Fields::default();
     if major > MAJOR {
@@ -78,6 +79,7 @@ pub(crate) fn negotiate(body: Body<'_>) -> Option<(Fields, Option<Agreement>)> {
         offered |= u64::from(body.u32(16)?) << 32;
     }
     let flags = offered & WANTED;
+    let pages = (u64::from(READ_SIZE_LIMIT_BYTES) / page_size_bytes) as u16;
     reply
         .u32(MAJOR)
         .u32(MINOR.min(minor))
@@ -87,11 +89,7 @@ pub(crate) fn negotiate(body: Body<'_>) -> Option<(Fields, Option<Agreement>)> {
         .u16(CONGESTION_THRESHOLD)
         .u32(WRITE_LIMIT_BYTES)
         .u32(TIME_GRANULARITY_NS)
-        .u16(if flags & MAX_PAGES != 0 {
-            PAGES_LIMIT
-        } else {
-            0
-        })
+        .u16(if flags & MAX_PAGES != 0 { pages } else { 0 })
         .u16(0)
         .u32((flags >> 32) as u32);
     reply.0.resize(64, 0);

@@ -36,6 +36,7 @@ mod device;
 mod directories;
 mod files;
 mod init;
+mod lookout;
 mod lru;
 mod protocol;
 mod serve;

@@ -22,6 +22,9 @@ pub(crate) const REQUEST_HEADER_SIZE_BYTES: usize = 40;
 /// Size of the fixed part at the front of a reply.
 pub(crate) const REPLY_HEADER_SIZE_BYTES: usize = 16;
 
+/// No read is larger: the kernel is told so.
+pub(crate) const READ_SIZE_LIMIT_BYTES: u32 = 1 << 20;
+
 /// How many seconds the kernel may believe what it was told. An image never changes: ten years.
 pub(crate) const VALID_S: u64 = 10 * 365 * 24 * 3600;
 

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use bundle_squashfs::{BlockReader, Error, Image, Inode, InodeKind};
+use nix::unistd::{SysconfVar, sysconf};
 
 use crate::Options;
 use crate::ahead::Ahead;
@@ -18,6 +19,7 @@ use crate::device::Device;
 use crate::directories::{Listing, NAME_SIZE_LIMIT_BYTES};
 use crate::files::OpenFile;
 use crate::init::{Agreement, negotiate};
+use crate::lookout::Lookout;
 use crate::lru::Lru;
 use crate::protocol::{Fields, REQUEST_SIZE_BYTES, Request, VALID_S, opcode};
 
@@ -41,6 +43,8 @@ pub(crate) struct Server<'a> {
     pub(crate) ahead: Ahead,
     /// Can threads run at the same time? On a single processor it does not pay to wake one for another.
     pub(crate) has_processors: bool,
+    /// Size of a page of the kernel's cache.
+    pub(crate) page_size_bytes: u64,
     pub(crate) crew: Crew,
     agreement: OnceLock<Agreement>,
     damage_reported: AtomicBool,
@@ -104,6 +108,7 @@ pub fn serve(
         ahead: Ahead::new(),
         has_processors: thread::available_parallelism().is_ok_and(|count| count.get() > 1),
         crew: Crew::new(),
+        page_size_bytes: page_size_bytes(),
         agreement: OnceLock::new(),
         damage_reported: AtomicBool::new(false),
         on_damage,
@@ -126,6 +131,11 @@ pub fn serve(
         }
         outcome
     })
+}
+
+fn page_size_bytes() -> u64 {
+    let size_bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    size_bytes.map_or(4096, i64::cast_unsigned).max(4096)
 }
 
 /// Locks; a thread that panicked while it held the lock has left nothing half done.
@@ -161,7 +171,7 @@ impl Server<'_> {
             self.device.reply_error(request.unique, libc::EIO);
             return Ok(());
         }
-        let Some((reply, agreement)) = negotiate(request.body) else {
+        let Some((reply, agreement)) = negotiate(request.body, self.page_size_bytes) else {
             self.device.reply_error(request.unique, libc::EPROTO);
             return Err(io::Error::from_raw_os_error(libc::EPROTO));
         };
@@ -179,6 +189,7 @@ impl Server<'_> {
             turn: None,
             out: Fields::default(),
         };
+        let mut lookout = Lookout::default();
         loop {
             match self.crew.next_duty() {
                 Duty::Listen(turn) => hands.turn = Some(turn),
@@ -190,6 +201,9 @@ impl Server<'_> {
                     Ok(bytes) => {
                         if let Some(request) = bytes.and_then(Request::parse) {
                             self.answer(request, &mut hands);
+                        }
+                        if hands.turn.is_some() && self.has_processors {
+                            lookout.wait_for(|| self.device.is_pending());
                         }
                     }
                     Err(error) => {

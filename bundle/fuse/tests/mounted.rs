@@ -1,226 +1,27 @@
 //! A mounted image against what `unsquashfs` makes of it, and what becomes of those who use it when something goes wrong.
-//! Mounting takes root and /dev/fuse; each test mounts in a mount namespace of its own.
-
 mod common;
-mod memory;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Barrier};
+use std::thread;
 
-use bundle_fuse::{Options, mount_options, serve};
-use bundle_squashfs::Image;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, unshare};
+use bundle_fuse::Options;
+use bundle_squashfs::{Block, Image, InodeKind};
+use nix::mount::{MntFlags, umount2};
 use nix::unistd::Whence::{SeekData, SeekHole};
 use rustix::fs::{getxattr, getxattr_query, listxattr};
 use rustix::io::Errno;
-use tempfile::TempDir;
 
-use common::{
-    BLOCK_SIZE_BYTES, MANY, XATTRS, add_what_root_can, contents, make_image, make_tree, skip,
-};
-use memory::Memory;
-
-/// A directory in memory, which only the thread that made it sees.
-struct Scratch(TempDir);
-
-impl Scratch {
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = umount2(self.path(), MntFlags::MNT_DETACH);
-    }
-}
-
-/// A mounted image. It is unmounted at the end.
-struct Mounted {
-    scratch: Scratch,
-    memory: Arc<Memory>,
-    /// What was told about damage.
-    told: Arc<Mutex<Vec<String>>>,
-    server: Option<JoinHandle<io::Result<()>>>,
-}
-
-impl Mounted {
-    fn root(&self) -> PathBuf {
-        self.scratch.path().join("mounted")
-    }
-
-    fn tree(&self) -> PathBuf {
-        self.scratch.path().join("tree")
-    }
-
-    fn image(&self) -> PathBuf {
-        self.scratch.path().join("image")
-    }
-
-    fn told(&self) -> Vec<String> {
-        self.told.lock().expect("no panic").clone()
-    }
-
-    /// Unmounts and waits until the server has ended.
-    fn unmount(&mut self, flags: MntFlags) -> io::Result<()> {
-        umount2(&self.root(), flags).expect("the file system can be unmounted");
-        let server = self.server.take().expect("a server");
-        server.join().expect("no panic")
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = umount2(&self.root(), MntFlags::MNT_DETACH);
-    }
-}
-
-/// None, said loudly, where mounting is not possible.
-fn mounted(test: &str, squash_options: &[&str], options: Options) -> Option<Mounted> {
-    let scratch = scratch(test)?;
-    let tree = scratch.path().join("tree");
-    make_tree(&tree);
-    add_what_root_can(&tree);
-    mounted_of(test, scratch, squash_options, options)
-}
-
-/// A directory in which this thread, and no one else, may mount.
-fn scratch(test: &str) -> Option<Scratch> {
-    if !nix::unistd::geteuid().is_root() {
-        skip(test, "mounting takes root");
-        return None;
-    }
-    if let Err(error) = File::open("/dev/fuse") {
-        skip(test, &format!("/dev/fuse cannot be opened ({error})"));
-        return None;
-    }
-    unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace");
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).expect("mounts of our own");
-    let scratch = Scratch(tempfile::tempdir().expect("a scratch directory"));
-    let none = None::<&str>;
-    mount(none, scratch.path(), Some("tmpfs"), MsFlags::empty(), none).expect("a tmpfs");
-    Some(scratch)
-}
-
-/// Mounts the tree that stands in the directory already.
-fn mounted_of(
-    test: &str,
-    scratch: Scratch,
-    squash_options: &[&str],
-    options: Options,
-) -> Option<Mounted> {
-    let image = scratch.path().join("image");
-    make_image(test, &scratch.path().join("tree"), &image, squash_options)?;
-    let memory = Arc::new(Memory {
-        bytes: fs::read(&image).expect("the image"),
-        altered: Mutex::default(),
-    });
-    let root = scratch.path().join("mounted");
-    fs::create_dir(&root).expect("a mount point");
-    let device: OwnedFd = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/fuse")
-        .expect("/dev/fuse")
-        .into();
-    // The server has to get along with a file system that is not mounted yet.
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let server = thread::spawn({
-        let device = device.try_clone().expect("a descriptor");
-        let (memory, told) = (Arc::clone(&memory), Arc::clone(&told));
-        move || {
-            let image = Image::open(&*memory).expect("an image");
-            serve(&image, device, &options, &|error| {
-                told.lock().expect("no panic").push(error.to_string());
-            })
-        }
-    });
-    mount(
-        Some("image"),
-        &root,
-        Some("fuse"),
-        MsFlags::MS_RDONLY | MsFlags::MS_NODEV,
-        Some(mount_options(device.as_fd(), 0, 0).as_str()),
-    )
-    .expect("the image can be mounted");
-    Some(Mounted {
-        scratch,
-        memory,
-        told,
-        server: Some(server),
-    })
-}
-
-fn with_threads(thread_count: usize, cache_size_bytes: usize) -> Options {
-    Options {
-        thread_count: NonZeroUsize::new(thread_count).expect("a thread"),
-        cache_size_bytes,
-        ..Options::default()
-    }
-}
-
-/// All that a tree says about a name.
-#[derive(Debug, PartialEq, Eq)]
-struct Seen {
-    mode: u32,
-    owner: (u32, u32),
-    modified_s: i64,
-    link_count: u64,
-    device: u64,
-    size_bytes: u64,
-    contents: Vec<u8>,
-    link_target: Option<PathBuf>,
-}
-
-fn see(root: &Path) -> BTreeMap<PathBuf, Seen> {
-    let mut seen = BTreeMap::new();
-    let mut waiting = vec![PathBuf::new()];
-    while let Some(path) = waiting.pop() {
-        let place = root.join(&path);
-        let metadata = fs::symlink_metadata(&place).expect("attributes");
-        let kind = metadata.file_type();
-        if kind.is_dir() {
-            for entry in fs::read_dir(&place).expect("a listing") {
-                let entry = entry.expect("an entry");
-                let listed = entry.file_type().expect("a type");
-                let found = fs::symlink_metadata(entry.path()).expect("attributes");
-                assert_eq!(listed, found.file_type(), "{}", entry.path().display());
-                waiting.push(path.join(entry.file_name()));
-            }
-        }
-        let is_device = kind.is_block_device() || kind.is_char_device();
-        let entry = Seen {
-            mode: metadata.mode(),
-            owner: (metadata.uid(), metadata.gid()),
-            modified_s: metadata.mtime(),
-            link_count: metadata.nlink(),
-            device: if is_device { metadata.rdev() } else { 0 },
-            size_bytes: if kind.is_dir() { 0 } else { metadata.len() },
-            contents: if kind.is_file() {
-                fs::read(&place).expect("contents")
-            } else {
-                Vec::new()
-            },
-            link_target: kind
-                .is_symlink()
-                .then(|| fs::read_link(&place).expect("a target")),
-        };
-        seen.insert(path, entry);
-    }
-    seen
-}
+use common::mounting::{Mounted, mounted, mounted_of, scratch, see, with_threads};
+use common::{BLOCK_SIZE_BYTES, MANY, XATTRS, contents};
 
 fn check_same(test: &str, squash_options: &[&str], options: Options) {
     let Some(mounted) = mounted(test, squash_options, options) else {
@@ -541,6 +342,43 @@ fn unmounting_ends_the_server_also_while_others_read() {
     }
 }
 
+/// A block of a file in the image.
+fn block_of(mounted: &Mounted, name: &str, index: usize) -> Block {
+    let image = Image::open(&*mounted.memory).expect("an image");
+    let walked = image.walk().expect("a tree");
+    let entry = walked.iter().find(|entry| entry.path == Path::new(name));
+    let InodeKind::File(file) = &entry.expect("the file").inode.kind else {
+        panic!("{name} is no file");
+    };
+    let blocks = image.blocks(file).expect("blocks");
+    blocks.get(index).expect("the block")
+}
+
+/// Many read different pages of one block at the same moment: it is read and decoded once.
+#[test]
+fn a_block_is_decoded_once_however_many_want_it() {
+    let Some(mounted) = mounted("one block", &["-comp", "zstd"], with_threads(6, 16 << 20)) else {
+        return;
+    };
+    let name = format!("sizes/{}", 20 * BLOCK_SIZE_BYTES + 5000);
+    let block = block_of(&mounted, &name, 9);
+    let file = File::open(mounted.root().join(&name)).expect("a file");
+    let together = Barrier::new(16);
+    thread::scope(|scope| {
+        for page in 0..16 {
+            let (file, together) = (&file, &together);
+            scope.spawn(move || {
+                together.wait();
+                let offset = 9 * BLOCK_SIZE_BYTES as u64 + page * 8192;
+                file.read_exact_at(&mut [0; 100], offset).expect("contents");
+            });
+        }
+    });
+    let reads = mounted.memory.reads.lock().expect("no panic").clone();
+    let of_block = reads.iter().filter(|offset| **offset == block.start());
+    assert_eq!(of_block.count(), 1);
+}
+
 /// A block is not what was packed: who reads it gets EIO, all else stays readable, and it is told once.
 #[test]
 fn altered_blocks_are_told_once_and_never_shown() {
@@ -550,17 +388,7 @@ fn altered_blocks_are_told_once_and_never_shown() {
     let size_bytes = 20 * BLOCK_SIZE_BYTES + 5000;
     let name = format!("sizes/{size_bytes}");
     let expected = contents(size_bytes, size_bytes as u32);
-    let image = Image::open(&*mounted.memory).expect("an image");
-    let walked = image.walk().expect("a tree");
-    let entry = walked
-        .iter()
-        .find(|entry| entry.path == Path::new(&name))
-        .expect("the file");
-    let bundle_squashfs::InodeKind::File(file) = &entry.inode.kind else {
-        panic!("a file");
-    };
-    let blocks = image.blocks(file).expect("blocks");
-    let block = blocks.get(15).expect("block 15");
+    let block = block_of(&mounted, &name, 15);
     *mounted.memory.altered.lock().expect("no panic") = Some(block.start()..block.start() + 1);
 
     let file = File::open(mounted.root().join(&name)).expect("a file");

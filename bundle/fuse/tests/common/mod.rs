@@ -5,6 +5,8 @@
     reason = "each test program uses a part of it"
 )]
 
+pub mod mounting;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
