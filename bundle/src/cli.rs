@@ -12,7 +12,9 @@ use clap_complete::Shell;
 use crate::gather::Include;
 use crate::image::ImageOptions;
 use crate::inspect::InspectPlan;
+use crate::keys::KeygenPlan;
 use crate::pack::{PackPlan, Packed};
+use crate::sign::SignPlan;
 use crate::verify::VerifyPlan;
 
 /// Makes one self-running file out of a program and everything that it needs to run
@@ -31,8 +33,12 @@ pub enum Command {
     Pack(PackFlags),
     /// Show what a bundle holds
     Inspect(InspectPlan),
-    /// Check every byte of a bundle, without executing it
+    /// Check every byte of a bundle, and who has signed it, without executing it
     Verify(VerifyPlan),
+    /// Make a pair of keys to sign with and to check with, in minisign's formats
+    Keygen(KeygenPlan),
+    /// Sign a bundle
+    Sign(SignPlan),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -11,16 +11,11 @@ use bundle_squashfs::{BlockReader, FileInode, Image, InodeKind};
 /// Files that are found ahead of those that are being decoded.
 const QUEUE_LENGTH: usize = 256;
 
-/// Walks the whole tree and decompresses every block of every file with `thread_count` threads. `progress` is told how many more
-/// bytes have come out.
+/// Walks the whole tree with all attributes, and decompresses every block of every file with `thread_count` threads.
 ///
 /// # Errors
 /// Says which file does not come out, or what is wrong with the tree.
-pub(crate) fn decode_all(
-    image: &Image<'_>,
-    thread_count: usize,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<()> {
+pub(crate) fn decode_all(image: &Image<'_>, thread_count: usize) -> Result<()> {
     let fragment_sizes = decode_fragments(image, thread_count)?;
     let (sender, receiver) = mpsc::sync_channel::<(PathBuf, FileInode)>(QUEUE_LENGTH);
     let receiver = Mutex::new(receiver);
@@ -37,12 +32,9 @@ pub(crate) fn decode_all(
             if failed.load(Ordering::Relaxed) {
                 continue;
             }
-            match decoder.decode(&file) {
-                Ok(()) => progress(file.size_bytes),
-                Err(error) => {
-                    failed.store(true, Ordering::Relaxed);
-                    outcome = Err(error).with_context(|| cannot_read(&path));
-                }
+            if let Err(error) = decoder.decode(&file) {
+                failed.store(true, Ordering::Relaxed);
+                outcome = Err(error).with_context(|| cannot_read(&path));
             }
         }
     };
@@ -54,6 +46,7 @@ pub(crate) fn decode_all(
             if failed.load(Ordering::Relaxed) {
                 bail!("stopped");
             }
+            image.xattrs(&inode).with_context(|| cannot_read(path))?;
             if let InodeKind::File(file) = inode.kind {
                 sender.send((path.to_owned(), file))?;
             }

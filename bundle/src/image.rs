@@ -6,7 +6,6 @@ use std::io::Cursor;
 use anyhow::{Context, Result};
 use backhand::compression::{CompressionOptions, Compressor, Zstd};
 use backhand::{FilesystemCompressor, FilesystemWriter, NodeHeader};
-use bundle_squashfs::Codec;
 
 use crate::gather::{Content, Tree};
 
@@ -35,7 +34,6 @@ pub fn make_image(tree: &Tree, options: ImageOptions, created_s: u64) -> Result<
     writer.set_block_size(options.block_size_bytes);
     writer.set_time(time_s);
     writer.set_root_mode(0o755);
-    writer.set_no_padding();
     let header = |mode| NodeHeader::new(mode, 0, 0, time_s);
     let cannot_add = |path: &str| format!("cannot add '{path}' to the image");
     for path in directories_of(tree) {
@@ -57,13 +55,6 @@ pub fn make_image(tree: &Tree, options: ImageOptions, created_s: u64) -> Result<
     let mut image = Cursor::new(Vec::new());
     writer.write(&mut image).context("cannot write the image")?;
     Ok(image.into_inner())
-}
-
-/// A codec as the manifest names it.
-pub(crate) fn codec_name(codec: Codec) -> &'static str {
-    match codec {
-        Codec::Zstd => "zstd",
-    }
 }
 
 /// Every directory of the tree, each before those in it.

@@ -12,6 +12,8 @@ fn main() -> ExitCode {
         Command::Pack(flags) => flags.plan().and_then(|plan| bundle::pack(&plan)),
         Command::Inspect(plan) => bundle::inspect(&plan),
         Command::Verify(plan) => bundle::verify(&plan),
+        Command::Keygen(plan) => bundle::keygen(&plan),
+        Command::Sign(plan) => bundle::sign(&plan),
         Command::Completions { shell } => bundle::cli::completions(shell),
     };
     match outcome {

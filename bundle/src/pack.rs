@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,9 @@ use bundle_format::{
 };
 use bundle_squashfs::Image;
 
+use crate::copy::copy;
 use crate::gather::{Content, Include, Tree, gather};
-use crate::image::{ImageOptions, codec_name, make_image};
+use crate::image::{ImageOptions, make_image};
 use crate::new_file::{NewFile, cannot_write};
 use crate::open::open_file;
 use crate::progress::{bar, spinner, thread_count};
@@ -24,9 +25,6 @@ use crate::{LAUNCHER, elf};
 
 /// An executable that everybody may run.
 const BUNDLE_MODE: u32 = 0o755;
-
-/// So much of an image is copied between two moves of the bar.
-const COPY_SIZE_BYTES: u64 = 32 << 20;
 
 /// What `bundle pack` is to do, checked.
 #[derive(Debug, Clone)]
@@ -102,7 +100,7 @@ pub fn pack(plan: &PackPlan) -> Result<()> {
             let payload = Payload::Image {
                 command: command.clone(),
             };
-            let (mut file, size_bytes) = open_file(image)?;
+            let (file, size_bytes) = open_file(image)?;
             check_is_not(&file, &plan.output)?;
             let info = examine(&file, size_bytes)
                 .with_context(|| format!("cannot pack '{}'", image.display()))?;
@@ -111,7 +109,7 @@ pub fn pack(plan: &PackPlan) -> Result<()> {
                 &launcher,
                 manifest(plan, &launcher, info, payload),
                 |out| {
-                    copy(&mut file, size_bytes, out).with_context(|| {
+                    copy(&file, size_bytes, out).with_context(|| {
                         format!(
                             "cannot copy '{}' to '{}'",
                             image.display(),
@@ -191,7 +189,7 @@ fn examine(file: &File, size_bytes: u64) -> Result<ImageInfo> {
     let superblock = image.superblock();
     Ok(image_info(
         size_bytes,
-        codec_name(superblock.codec),
+        superblock.codec.name(),
         superblock.block_size_bytes,
     ))
 }
@@ -220,22 +218,6 @@ fn manifest(plan: &PackPlan, launcher: &[u8], image: ImageInfo, payload: Payload
         payload,
         environment: plan.environment.clone(),
     }
-}
-
-fn copy(image: &mut File, size_bytes: u64, mut out: &File) -> Result<()> {
-    let progress = bar("copying", size_bytes);
-    let mut left_bytes = size_bytes;
-    while left_bytes > 0 {
-        // Between two files the kernel copies, or lets them share what they have in common.
-        let copied = io::copy(&mut image.take(left_bytes.min(COPY_SIZE_BYTES)), &mut out)?;
-        if copied == 0 {
-            bail!("it has become shorter meanwhile");
-        }
-        left_bytes -= copied;
-        progress.inc(copied);
-    }
-    progress.finish_and_clear();
-    Ok(())
 }
 
 /// Writes the bundle from front to back. `write_image` writes the image; what is hashed is what then stands in the file.

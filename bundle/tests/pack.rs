@@ -24,6 +24,7 @@ fn check_refusal(arguments: &[&str], code: i32, reason: &str) {
 fn verify_file(path: &Path) {
     let plan = VerifyPlan {
         file: path.to_owned(),
+        ..VerifyPlan::default()
     };
     verify(&plan).unwrap();
 }

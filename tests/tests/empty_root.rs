@@ -79,11 +79,7 @@ fn check(test: &str, beside: Beside) {
     if !nix::unistd::geteuid().is_root() {
         return tests::skip(test, "chroot needs root");
     }
-    for (who, rung, expected) in [
-        (Who::Root, "", None),
-        (Who::Root, "4", Some("4")),
-        (Who::User, "", Some("4")),
-    ] {
+    for (who, rung) in [(Who::Root, ""), (Who::Root, "4"), (Who::User, "")] {
         let site = Site::new(who, Bundle::Bench);
         let root = make_root(&site, beside);
         let output = run(&site, beside, &root, rung);
@@ -101,12 +97,14 @@ fn check(test: &str, beside: Beside) {
         assert_eq!(left, Vec::<PathBuf>::new(), "left in the user's directory");
         let record = tests::bench::only_record(&root.join("work"));
         let bundle = record.software.bundle.expect("the record's bundle");
-        // A root with /proc has a place to mount on.
-        let expected = match beside {
-            Beside::ProcAndDev => expected.or(Some("2")),
-            _ => expected.or(Some("4")),
+        // A root with /proc has a place to mount on; whether /dev/fuse is for everybody is the host's affair.
+        let possible: &[&str] = match (beside, rung, who) {
+            (Beside::ProcAndDev, "", Who::Root) => &["1"],
+            (Beside::ProcAndDev, "", Who::User) => &["1", "2", "4"],
+            _ => &["4"],
         };
-        assert_eq!(bundle.rung.as_deref(), expected, "{}", stderr(&output));
+        let rung = bundle.rung.as_deref().unwrap_or_default();
+        assert!(possible.contains(&rung), "{rung} {}", stderr(&output));
         let mut names: Vec<_> = fs::read_dir(&root)
             .expect("the root directory")
             .map(|entry| entry.expect("an entry").file_name())

@@ -1,5 +1,7 @@
 //! Extended attributes: GETXATTR and LISTXATTR.
 
+use bundle_squashfs::Xattr;
+
 use crate::protocol::{Fields, Request};
 use crate::serve::{Failure, Server};
 
@@ -29,13 +31,12 @@ impl Server<'_> {
         answer(&names, limit_bytes, out)
     }
 
-    fn xattrs(&self, node: u64) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Failure> {
+    fn xattrs(&self, node: u64) -> Result<Vec<Xattr>, Failure> {
         // The kernel does not ask again, for any file.
         if !self.has_xattrs {
             return Err(Failure::Errno(libc::ENOSYS));
         }
-        let _ = self.inode(node)?;
-        Ok(Vec::new())
+        Ok(self.image.xattrs(&self.inode(node)?)?)
     }
 }
 

@@ -87,7 +87,8 @@ impl Channel {
             let flags = MsgFlags::MSG_CMSG_CLOEXEC;
             match recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut space), flags) {
                 Ok(received) => break (received.bytes, descriptor_of(&received)),
-                Err(Errno::EINTR) => {}
+                // A process that ended without reading what it was sent is told of before what it has sent; that is still there.
+                Err(Errno::EINTR | Errno::ECONNRESET) => {}
                 Err(_) => return None,
             }
         };
@@ -198,10 +199,23 @@ mod tests {
         one.send(&mounted, Some(&writer.into()));
         let (message, descriptor) = other.receive().unwrap();
         assert_eq!(message, mounted);
-        std::fs::File::from(descriptor.unwrap()).write_all(b"x").unwrap();
+        std::fs::File::from(descriptor.unwrap())
+            .write_all(b"x")
+            .unwrap();
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, b"x");
+    }
+
+    /// A process reports why it cannot go on, and ends without having read that it may.
+    #[test]
+    fn last_words_arrive_though_the_other_end_was_sent_more() {
+        let (one, other) = Channel::pair().unwrap();
+        one.send(&Message::Holds, None);
+        other.send(&Message::Go(vec![]), None);
+        drop(one);
+        assert_eq!(other.receive().unwrap().0, Message::Holds);
+        assert!(other.receive().is_none());
     }
 
     #[test]
