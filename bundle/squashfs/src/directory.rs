@@ -33,15 +33,12 @@ impl Image<'_> {
     /// If the listing lies outside its table, contradicts itself, is not sorted, is larger than
     /// [`DIRECTORY_SIZE_LIMIT_BYTES`], or has a name that could lead elsewhere.
     pub fn read_dir(&self, directory: &DirInode) -> Result<Vec<DirEntry>, Error> {
-        let mut entries: Vec<DirEntry> = Vec::new();
+        let mut entries = Vec::new();
         let Some(mut listing) = self.listing(directory)? else {
             return Ok(entries);
         };
-        while let Some(entry) = listing.next(Vec::new())? {
-            if entries.last().is_some_and(|last| last.name >= entry.name) {
-                return Err(Error::Invalid("a directory's names are not sorted"));
-            }
-            entries.push(entry);
+        while let Some(entry) = listing.next()? {
+            entries.push(listing.named(entry));
         }
         Ok(entries)
     }
@@ -54,11 +51,10 @@ impl Image<'_> {
         let Some(mut listing) = self.listing_near(directory, name)? else {
             return Ok(None);
         };
-        let mut space = Vec::new();
-        while let Some(entry) = listing.next(space)? {
-            match entry.name.as_slice().cmp(name) {
-                Ordering::Less => space = entry.name,
-                Ordering::Equal => return Ok(Some(entry)),
+        while let Some(entry) = listing.next()? {
+            match listing.name().cmp(name) {
+                Ordering::Less => {}
+                Ordering::Equal => return Ok(Some(listing.named(entry))),
                 Ordering::Greater => break,
             }
         }
@@ -66,7 +62,7 @@ impl Image<'_> {
     }
 
     /// The listing from its beginning; none if the directory is empty.
-    fn listing(&self, directory: &DirInode) -> Result<Option<Listing<'_>>, Error> {
+    pub(crate) fn listing(&self, directory: &DirInode) -> Result<Option<Listing<'_>>, Error> {
         self.listing_from(directory, directory.block, 0)
     }
 
@@ -119,16 +115,22 @@ impl Image<'_> {
             cursor: self.directory_cursor(block, offset as u16)?,
             left,
             run: Run::default(),
+            name: Vec::new(),
+            next_name: Vec::new(),
         }))
     }
 }
 
 /// A listing that is being read: runs of entries, each run with a header for what its entries have in common.
-struct Listing<'a> {
+pub(crate) struct Listing<'a> {
     cursor: Cursor<'a>,
     /// Bytes of the listing that are not read yet.
     left: u32,
     run: Run,
+    /// The name of the entry that was read last. No name is empty.
+    name: Vec<u8>,
+    /// Room for the next one.
+    next_name: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -139,9 +141,17 @@ struct Run {
     inode_number_base: u32,
 }
 
+/// An entry without its name, which the [`Listing`] keeps.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) inode: InodeRef,
+    pub(crate) kind: FileKind,
+    pub(crate) number: u32,
+}
+
 impl Listing<'_> {
-    /// The next entry, whose name takes the place of what is in `name`.
-    fn next(&mut self, mut name: Vec<u8>) -> Result<Option<DirEntry>, Error> {
+    /// The next entry. Its name is behind those before it, so none comes twice.
+    pub(crate) fn next(&mut self) -> Result<Option<Entry>, Error> {
         if self.run.left == 0 {
             if self.left == 0 {
                 return Ok(None);
@@ -153,16 +163,35 @@ impl Listing<'_> {
         let kind = FileKind::from_number(self.cursor.u16()?)?;
         let name_size_bytes = name_size_bytes(self.cursor.u16()?.into())?;
         self.spend(ENTRY_HEAD_SIZE_BYTES + name_size_bytes as u32)?;
-        self.cursor.bytes_into(name_size_bytes, &mut name)?;
-        check_name(&name)?;
+        self.cursor
+            .bytes_into(name_size_bytes, &mut self.next_name)?;
+        check_name(&self.next_name)?;
+        if self.next_name <= self.name {
+            return Err(Error::Invalid("a directory's names are not sorted"));
+        }
+        std::mem::swap(&mut self.name, &mut self.next_name);
         self.run.left -= 1;
         let base = self.run.inode_number_base;
-        Ok(Some(DirEntry {
-            name,
+        Ok(Some(Entry {
             inode: InodeRef::new(self.run.inode_block, inode_offset),
             kind,
             number: base.wrapping_add_signed(number_difference.into()),
         }))
+    }
+
+    /// The name of the entry that was read last.
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// The entry, which must be the last that was read, with its name.
+    fn named(&self, entry: Entry) -> DirEntry {
+        DirEntry {
+            name: self.name.clone(),
+            inode: entry.inode,
+            kind: entry.kind,
+            number: entry.number,
+        }
     }
 
     fn begin_run(&mut self) -> Result<(), Error> {

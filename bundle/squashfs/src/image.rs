@@ -63,7 +63,7 @@ impl<'a> Image<'a> {
             FRAGMENT_RECORD_SIZE_BYTES,
             "fragment table",
         )?;
-        let directories_end = directory_table_end(image, &superblock, &id_table, &fragments)?;
+        let directories_end = directory_table_end(image, &superblock, &id_table, &fragments);
         Ok(Self {
             ids: ids(&metadata, &id_table)?,
             inodes: Table {
@@ -144,23 +144,17 @@ fn ids(metadata: &Metadata<'_>, table: &LookupTable) -> Result<Box<[u32]>, Error
         .collect()
 }
 
-/// The directory table has no stated end: the first thing behind it is the first metadata block of the fragment table
-/// if there are fragments, else that of the export table or of the id table. The blocks are written in that order.
+/// The directory table has no stated end. The first thing behind it that has to be read anyway is the first metadata block
+/// of the fragments, or of the owners if there are no fragments.
 fn directory_table_end(
     image: Extent<'_>,
     superblock: &Superblock,
     ids: &LookupTable,
     fragments: &LookupTable,
-) -> Result<u64, Error> {
+) -> u64 {
     let mut end = superblock.id_table_start.min(image.size_bytes());
     if let Some(first) = fragments.first_block() {
         end = end.min(superblock.fragment_table_start).min(first);
     }
-    if let Some(first) = ids.first_block() {
-        end = end.min(first);
-    }
-    if let Some(list_start) = superblock.export_table_start {
-        end = end.min(image.u64(list_start, "export table")?);
-    }
-    Ok(end)
+    ids.first_block().map_or(end, |first| end.min(first))
 }

@@ -35,8 +35,11 @@ pub use superblock::Superblock;
 pub use walk::WalkEntry;
 pub use xattr::Xattr;
 
-/// Deepest directory nesting that [`Image::walk`] follows.
+/// Deepest directory nesting that [`Image::visit`] and [`Image::walk`] follow.
 pub const DEPTH_LIMIT: usize = 128;
+
+/// Most memory that the result of [`Image::walk`] takes, roughly.
+pub const WALK_SIZE_LIMIT_BYTES: usize = 1 << 30;
 
 /// Most inodes that an image may have.
 pub const INODE_COUNT_LIMIT: u32 = 4 << 20;

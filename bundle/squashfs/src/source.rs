@@ -130,10 +130,4 @@ impl<'a> Extent<'a> {
         }
         Ok(self.source.read_at(offset, out)?)
     }
-
-    pub(crate) fn u64(self, offset: u64, what: &'static str) -> Result<u64, Error> {
-        let mut bytes = [0; 8];
-        self.read(offset, &mut bytes, what)?;
-        Ok(u64::from_le_bytes(bytes))
-    }
 }

@@ -38,8 +38,6 @@ pub struct Superblock {
     pub directory_table_start: u64,
     /// Start of the list of fragment blocks.
     pub fragment_table_start: u64,
-    /// Start of the list of blocks that tell where each inode lies, if there is one.
-    pub export_table_start: Option<u64>,
 }
 
 impl Superblock {
@@ -84,7 +82,6 @@ impl Superblock {
             inode_table_start: fields.u64()?,
             directory_table_start: fields.u64()?,
             fragment_table_start: fields.u64()?,
-            export_table_start: present(fields.u64()?),
         };
         superblock.check(block_log, image_size_bytes)?;
         Ok(superblock)

@@ -6,7 +6,7 @@
 use crate::bytes::Fields;
 use crate::metadata::{Cursor, LookupTable, Metadata, Place, Table};
 use crate::source::Extent;
-use crate::{Error, Image, Inode, Superblock, XATTRS_SIZE_LIMIT_BYTES};
+use crate::{Error, INODE_COUNT_LIMIT, Image, Inode, Superblock, XATTRS_SIZE_LIMIT_BYTES};
 
 const SET_RECORD_SIZE_BYTES: usize = 16;
 /// The size of the table's head, behind which the list of its blocks begins.
@@ -37,8 +37,8 @@ impl Xattrs {
         let start = fields.u64()?;
         let count = fields.u32()?;
         // Every set is the set of at least one inode.
-        if count > superblock.inode_count {
-            return Err(Error::Invalid("it has more sets of attributes than inodes"));
+        if count > INODE_COUNT_LIMIT {
+            return Err(Error::LimitExceeded("sets of extended attributes"));
         }
         let list_start = head_start + HEAD_SIZE_BYTES;
         let sets = LookupTable::read(image, list_start, count, SET_RECORD_SIZE_BYTES, WHAT)?;
