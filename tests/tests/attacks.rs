@@ -104,11 +104,13 @@ fn no_program_gains_privileges() {
     }
 }
 
+/// Pushes a character into the terminal's input queue, and says how that went.
+const PUSH: &str = "perl -e 'my $c = \"x\"; print ioctl(STDIN, 0x5412, $c) ? \"pushed\" : \"refused: $!\", \"\\n\"'";
+
 /// CVE-2017-5226: characters pushed into the terminal's input queue are commands for the user's shell.
 #[test]
 fn nothing_is_typed_into_the_terminal() {
     let name = "nothing_is_typed_into_the_terminal";
-    const PUSH: &str = "perl -e 'my $c = \"x\"; print ioctl(STDIN, 0x5412, $c) ? \"pushed\" : \"refused: $!\", \"\\n\"'";
     if nix::unistd::geteuid().is_root() {
         // The control: without a bundle, root can, on every kernel.
         let site = Site::new(tests::site::Who::Root, SHELL);

@@ -73,10 +73,15 @@ fn one_directory_that_allows_execution() {
     });
 }
 
+/// Nothing can be written to anywhere.
+const NO_WRITING: &str =
+    "for place in /tmp /var/tmp /dev/shm /run \"$SITE\"; do again \"$place\" ro; done;";
+
 /// Nothing but the bundle's own directory allows execution.
 const NO_EXECUTION: &str = "for place in /tmp /var/tmp /dev/shm /run \"$SITE\"; do again \"$place\" noexec; done; \
                             again \"$SITE/bundle\" exec;";
 
+/// As in a container whose root is somebody else's: the image's files go to anonymous memory.
 #[test]
 fn no_directory_that_allows_execution() {
     let name = "no_directory_that_allows_execution";
@@ -85,6 +90,20 @@ fn no_directory_that_allows_execution() {
     }
     everywhere(name, SHELL, |site, rung| {
         let output = shell_after(site, NO_EXECUTION, rung);
+        assert_code(&output, 0);
+        assert_eq!(stdout(&output).lines().count(), 1, "{}", stdout(&output));
+        assert_nothing_left(site);
+    });
+}
+
+#[test]
+fn no_directory_that_can_be_written_to() {
+    let name = "no_directory_that_can_be_written_to";
+    if !may_mount(name) {
+        return;
+    }
+    everywhere(name, SHELL, |site, rung| {
+        let output = shell_after(site, NO_WRITING, rung);
         if rung != "4" {
             // A mount of its own needs nobody's permission.
             return assert_code(&output, 0);
@@ -95,7 +114,7 @@ fn no_directory_that_allows_execution() {
         assert_eq!(message.lines().count(), 1, "{message}");
         for part in [
             "bundle: no directory allows writing and execution: ",
-            "/tmp: Operation not permitted",
+            "/tmp: Read-only file system",
             "/dev/shm: ",
             "set TMPDIR to one that does",
         ] {
@@ -134,7 +153,7 @@ fn no_rung_holds() {
             &SHOW[..],
         ]
         .concat();
-        let script = format!("{AGAIN}{NO_EXECUTION}");
+        let script = format!("{AGAIN}{NO_WRITING}");
         let output = finish(site.mounted_for(&script, "", "unshare".as_ref(), &words));
         let message = stderr(&output);
         assert_code(&output, 125);

@@ -63,7 +63,12 @@ fn what_is_written_is_gone_afterwards() {
         for _ in 0..2 {
             let output = site.run(rung, &["sh", "-c", script]);
             assert_code(&output, 0);
-            assert_eq!(stdout(&output), "ID=benchrun-test\nchanged\nmade\n", "{}", stderr(&output));
+            assert_eq!(
+                stdout(&output),
+                "ID=benchrun-test\nchanged\nmade\n",
+                "{}",
+                stderr(&output)
+            );
         }
     });
 }
@@ -86,7 +91,11 @@ fn without_words_the_images_command_runs() {
 fn an_rc_gets_the_words() {
     everywhere("an_rc_gets_the_words", Bundle::Image, |site, rung| {
         let rc = "echo \"rc $#\"; exec \"$@\"\n";
-        repack(site, |root| fs::write(root.join("etc/rc"), rc).expect("a file"), &[]);
+        repack(
+            site,
+            |root| fs::write(root.join("etc/rc"), rc).expect("a file"),
+            &[],
+        );
         let output = site.run(rung, &["echo", "a", "b"]);
         assert_code(&output, 0);
         assert_eq!(stdout(&output), "rc 3\na b\n");
@@ -102,7 +111,10 @@ fn a_command_that_is_not_there() {
             assert_code(&output, 127);
             let message = stderr(&output);
             let last = message.lines().last().unwrap_or_default();
-            assert!(last.starts_with(&format!("bundle: cannot find '{word}'")), "{message}");
+            assert!(
+                last.starts_with(&format!("bundle: cannot find '{word}'")),
+                "{message}"
+            );
         }
         let output = site.run(rung, &["/etc/os-release"]);
         assert_code(&output, 126);
@@ -152,7 +164,15 @@ fn no_descriptor_leads_out() {
         }
         let script = "exec 7</; exec 99</etc/passwd; exec \"$@\"";
         let show = "for fd in 0 1 2 7 99; do test -e /proc/$$/fd/$fd && echo $fd; done; exit 0";
-        let words = ["-c", script, "sh", "../bundle/payload.run", "sh", "-c", show];
+        let words = [
+            "-c",
+            script,
+            "sh",
+            "../bundle/payload.run",
+            "sh",
+            "-c",
+            show,
+        ];
         let output = finish(site.wrapped(&[], rung, "bash".as_ref(), &words));
         assert_code(&output, 0);
         assert_eq!(stdout(&output), "0\n1\n2\n");

@@ -9,7 +9,11 @@ use tests::process::{start, wait};
 use tests::site::{SHELL, Site, Who, assert_code};
 use tests::{stderr, stdout};
 
-const SHOW: [&str; 3] = ["--keep-cache", "-c", "echo ran; ls -i \"$BENCHRUN_ROOT\"/usr/bin | grep -c ."];
+const SHOW: [&str; 3] = [
+    "--keep-cache",
+    "-c",
+    "echo ran; ls -i \"$BENCHRUN_ROOT\"/usr/bin | grep -c .",
+];
 
 fn run(site: &Site) -> Output {
     site.run("4", &SHOW)
@@ -49,7 +53,10 @@ fn the_copy_is_the_users_alone_and_used_again() {
         assert_code(&first, 0);
         assert!(stderr(&first).contains("is kept in "), "{}", stderr(&first));
         let metadata = fs::metadata(kept(&site)).expect("the copy");
-        assert_eq!((metadata.uid(), metadata.permissions().mode() & 0o777), (site.who.id(), 0o700));
+        assert_eq!(
+            (metadata.uid(), metadata.permissions().mode() & 0o777),
+            (site.who.id(), 0o700)
+        );
         let inode = fs::metadata(file_in(&site)).expect("a file").ino();
         assert_code(&run(&site), 0);
         assert_eq!(fs::metadata(file_in(&site)).expect("a file").ino(), inode);
@@ -68,11 +75,18 @@ fn a_changed_copy_is_not_used() {
             bytes[100] ^= 1;
             fs::write(&file, bytes).expect("the file");
         }),
-        ("a file more", &|| fs::write(kept(&site).join("root/usr/lib/more"), "x").expect("a file")),
-        ("a file less", &|| fs::remove_file(file_in(&site)).expect("it goes")),
-        ("no digest", &|| fs::remove_file(kept(&site).join("digest")).expect("it goes")),
+        ("a file more", &|| {
+            fs::write(kept(&site).join("root/usr/lib/more"), "x").expect("a file");
+        }),
+        ("a file less", &|| {
+            fs::remove_file(file_in(&site)).expect("it goes");
+        }),
+        ("no digest", &|| {
+            fs::remove_file(kept(&site).join("digest")).expect("it goes");
+        }),
         ("open to others", &|| {
-            fs::set_permissions(kept(&site), fs::Permissions::from_mode(0o755)).expect("permissions");
+            fs::set_permissions(kept(&site), fs::Permissions::from_mode(0o755))
+                .expect("permissions");
         }),
     ];
     for (what, change) in changes {
@@ -81,7 +95,10 @@ fn a_changed_copy_is_not_used() {
         assert_code(&output, 0);
         assert!(stdout(&output).starts_with("ran\n"), "{what}");
         assert!(!kept(&site).join("root/usr/lib/more").exists(), "{what}");
-        let mode = fs::metadata(kept(&site)).expect("the copy").permissions().mode();
+        let mode = fs::metadata(kept(&site))
+            .expect("the copy")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o700, "{what}");
     }
 }
@@ -89,7 +106,9 @@ fn a_changed_copy_is_not_used() {
 #[test]
 fn several_at_once_make_one_copy() {
     let site = Site::new(Who::all()[0], SHELL);
-    let runs: Vec<_> = (0..6).map(|_| start(&mut site.command("4", &SHOW))).collect();
+    let runs: Vec<_> = (0..6)
+        .map(|_| start(&mut site.command("4", &SHOW)))
+        .collect();
     for run in runs {
         assert_code(&wait(run), 0);
     }

@@ -12,13 +12,19 @@ use tests::{stderr, stdout};
 const SHOW: [&str; 2] = ["-c", "echo ran"];
 
 fn bundle(words: &[&std::ffi::OsStr]) {
-    let output = Command::new(bundle_program()).args(words).output().expect("`bundle` starts");
+    let output = Command::new(bundle_program())
+        .args(words)
+        .output()
+        .expect("`bundle` starts");
     assert!(output.status.success(), "{words:?}: {}", stderr(&output));
 }
 
 /// Makes a pair of keys, and returns the paths of the public and the secret one.
 fn keys(site: &Site, name: &str) -> (PathBuf, PathBuf) {
-    let (public, secret) = (site.path(format!("{name}.pub")), site.path(format!("{name}.key")));
+    let (public, secret) = (
+        site.path(format!("{name}.pub")),
+        site.path(format!("{name}.key")),
+    );
     bundle(&[
         "keygen".as_ref(),
         "--no-password".as_ref(),
@@ -31,7 +37,12 @@ fn keys(site: &Site, name: &str) -> (PathBuf, PathBuf) {
 }
 
 fn sign(site: &Site, secret: &std::path::Path) {
-    bundle(&["sign".as_ref(), "-s".as_ref(), secret.as_ref(), site.bundle.as_ref()]);
+    bundle(&[
+        "sign".as_ref(),
+        "-s".as_ref(),
+        secret.as_ref(),
+        site.bundle.as_ref(),
+    ]);
 }
 
 /// Asserts that a start is refused in one line with this in it, and that nothing ran.
@@ -41,7 +52,10 @@ fn assert_untrusted(output: &std::process::Output, part: &str) {
     assert_eq!(stdout(output), "");
     let message = stderr(output);
     assert_eq!(message.lines().count(), 1, "{message}");
-    assert!(message.starts_with("bundle: ") && message.contains(part), "{message}");
+    assert!(
+        message.starts_with("bundle: ") && message.contains(part),
+        "{message}"
+    );
 }
 
 #[test]
@@ -66,7 +80,13 @@ fn only_what_a_trusted_key_has_signed_runs() {
         // One of several is enough, and a key may be given as it is.
         let text = fs::read_to_string(&public).expect("the key");
         let key = text.lines().last().expect("its second line");
-        let words = ["--trust", &other_public, &format!("--trust={key}"), SHOW[0], SHOW[1]];
+        let words = [
+            "--trust",
+            &other_public,
+            &format!("--trust={key}"),
+            SHOW[0],
+            SHOW[1],
+        ];
         assert_code(&site.run("", &words), 0);
 
         // By the variable, for those who do not write the command line.
@@ -85,7 +105,10 @@ fn a_signature_that_does_not_hold() {
     let (public, secret) = keys(&site, "ours");
     sign(&site, &secret);
     let bytes = fs::read(&site.bundle).expect("the bundle");
-    let layout = bundle_format::Bundle::parse(&bytes).expect("a bundle").trailer().layout;
+    let layout = bundle_format::Bundle::parse(&bytes)
+        .expect("a bundle")
+        .trailer()
+        .layout;
     let signature = &bytes[layout.signature().start as usize..layout.signature().end as usize];
     let text = String::from_utf8(signature.to_vec()).expect("text");
     // A character in the middle of the signature proper becomes another one.
@@ -102,14 +125,20 @@ fn a_signature_that_does_not_hold() {
     // Without a key nobody asks.
     assert_code(&site.run("", &SHOW), 0);
     let public = public.to_string_lossy();
-    assert_untrusted(&site.run("", &["--trust", &public, SHOW[0], SHOW[1]]), "signature");
+    assert_untrusted(
+        &site.run("", &["--trust", &public, SHOW[0], SHOW[1]]),
+        "signature",
+    );
 }
 
 #[test]
 fn keys_that_cannot_be_used() {
     let site = Site::new(Who::all()[0], SHELL);
     for (word, part) in [
-        ("/nonexistent/key.pub", "cannot read the key file '/nonexistent/key.pub'"),
+        (
+            "/nonexistent/key.pub",
+            "cannot read the key file '/nonexistent/key.pub'",
+        ),
         ("RWnonsense", "cannot use 'RWnonsense' as a key"),
     ] {
         assert_untrusted(&site.run("", &["--trust", word, SHOW[0], SHOW[1]]), part);

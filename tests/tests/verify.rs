@@ -10,7 +10,8 @@ use tests::site::{Bundle, RUNGS, SHELL, Site, Who, assert_code, everywhere, writ
 use tests::{stderr, stdout};
 
 fn report(output: &std::process::Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", stderr(output)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", stderr(output)))
 }
 
 /// What `--verify` says of a rung is what happens when it is forced.
@@ -30,9 +31,17 @@ fn it_tells_the_truth_about_every_rung() {
             for (rung, said) in RUNGS.iter().zip(report["rungs"].as_array().expect("rungs")) {
                 assert_eq!(said["rung"].to_string(), *rung);
                 let forced = site.run(rung, words);
-                assert_eq!(said["holds"] == true, forced.status.success(), "{said} {}", stderr(&forced));
+                assert_eq!(
+                    said["holds"] == true,
+                    forced.status.success(),
+                    "{said} {}",
+                    stderr(&forced)
+                );
                 if said["holds"] != true {
-                    assert!(said["reason"].is_string() && said["errno"].is_number(), "{said}");
+                    assert!(
+                        said["reason"].is_string() && said["errno"].is_number(),
+                        "{said}"
+                    );
                     assert!(said["remedy"].is_string(), "{said}");
                 }
             }
@@ -69,7 +78,14 @@ fn the_table_for_people() {
         let output = site.run("", &["--verify"]);
         assert_code(&output, 0);
         let text = stdout(&output);
-        for part in ["digest     ", "every one is what was packed", "signature  none", "rung  holds  how", "\n2     yes", "starts on rung "] {
+        for part in [
+            "digest     ",
+            "every one is what was packed",
+            "signature  none",
+            "rung  holds  how",
+            "\n2     yes",
+            "starts on rung ",
+        ] {
             assert!(text.contains(part), "{text} lacks {part:?}");
         }
         // Nothing of the payload's ran, and nothing else was printed.
@@ -81,7 +97,10 @@ fn the_table_for_people() {
 fn damage_is_found_without_a_start() {
     let site = Site::new(Who::all()[0], SHELL);
     let mut bytes = fs::read(&site.bundle).expect("the bundle");
-    let layout = bundle_format::Bundle::parse(&bytes).expect("a bundle").trailer().layout;
+    let layout = bundle_format::Bundle::parse(&bytes)
+        .expect("a bundle")
+        .trailer()
+        .layout;
     // In the middle of the data, which opening an image does not read.
     bytes[(layout.image().start + (layout.image().end - layout.image().start) / 3) as usize] ^= 1;
     write_executable(&site.bundle, &bytes);
@@ -97,6 +116,9 @@ fn a_profile_names_the_file() {
     assert_code(&output, 0);
     let text = stdout(&output);
     let path = fs::canonicalize(&site.bundle).expect("its path");
-    assert!(text.contains(&format!("\"{}\" flags=(unconfined)", path.display())), "{text}");
+    assert!(
+        text.contains(&format!("\"{}\" flags=(unconfined)", path.display())),
+        "{text}"
+    );
     assert!(text.contains("userns,"), "{text}");
 }

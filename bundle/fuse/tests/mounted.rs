@@ -2,13 +2,13 @@
 //! Mounting takes root and /dev/fuse; each test mounts in a mount namespace of its own.
 
 mod common;
+mod memory;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
-use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use bundle_fuse::{Options, mount_options, serve};
-use bundle_squashfs::{Image, Source, SourceError};
+use bundle_squashfs::Image;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Whence::{SeekData, SeekHole};
@@ -29,29 +29,7 @@ use tempfile::TempDir;
 use common::{
     BLOCK_SIZE_BYTES, MANY, XATTRS, add_what_root_can, contents, make_image, make_tree, skip,
 };
-
-/// An image in memory, of which some bytes may count as altered.
-struct Memory {
-    bytes: Vec<u8>,
-    altered: Mutex<Option<Range<u64>>>,
-}
-
-impl Source for Memory {
-    fn size_bytes(&self) -> u64 {
-        self.bytes.size_bytes()
-    }
-
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<(), SourceError> {
-        let altered = self.altered.lock().expect("no panic").clone();
-        let end = offset + out.len() as u64;
-        if let Some(altered) = altered.filter(|range| range.start < end && offset < range.end) {
-            return Err(SourceError::Altered {
-                offset: altered.start,
-            });
-        }
-        self.bytes.read_at(offset, out)
-    }
-}
+use memory::Memory;
 
 /// A directory in memory, which only the thread that made it sees.
 struct Scratch(TempDir);

@@ -44,12 +44,18 @@ pub(crate) fn check(bundle: &Bundle<&File>, asked: &[OsString]) -> Result<String
 /// The keys that a word stands for: itself, or those in a file of that name.
 fn read(word: &OsStr) -> Result<Vec<PublicKey>, String> {
     let shown = word.to_string_lossy();
-    let text = match fs::read_to_string(word) {
-        Ok(text) => text,
-        Err(error) if word.as_encoded_bytes().contains(&b'/') => {
-            return Err(format!("cannot read the key file '{shown}': {error}"));
-        }
-        Err(_) => shown.clone().into_owned(),
+    // A key may have slashes in it, and no file is called like a key.
+    let not_a_key = match parse_keys(&shown) {
+        Ok(keys) => return Ok(keys),
+        Err(error) => error,
     };
-    parse_keys(&text).map_err(|error| format!("cannot use '{shown}' as a key: {error}"))
+    match fs::read_to_string(word) {
+        Ok(text) => {
+            parse_keys(&text).map_err(|error| format!("cannot use the keys in '{shown}': {error}"))
+        }
+        Err(error) if shown.contains('/') => {
+            Err(format!("cannot read the key file '{shown}': {error}"))
+        }
+        Err(_) => Err(format!("cannot use '{shown}' as a key: {not_a_key}")),
+    }
 }

@@ -28,7 +28,10 @@ impl Findings {
         });
         let holds = |number: u8| {
             let is_it = |probed: &&Probed| probed.rung.number() == number;
-            rungs.iter().find(is_it).is_some_and(|probed| probed.refusal.is_none())
+            rungs
+                .iter()
+                .find(is_it)
+                .is_some_and(|probed| probed.refusal.is_none())
         };
         let chosen = order(request)
             .into_iter()
@@ -63,10 +66,20 @@ impl Findings {
         ];
         for Probed { rung, refusal } in &self.rungs {
             let holds = if refusal.is_none() { "yes" } else { "no" };
-            lines.push(format!("{:<4}  {holds:<5}  {}", rung.number(), rung.summary()));
+            lines.push(format!(
+                "{:<4}  {holds:<5}  {}",
+                rung.number(),
+                rung.summary()
+            ));
             if let Some(refusal) = refusal {
-                let errno = refusal.errno.map(|errno| format!(": {}", errno_text(errno)));
-                lines.push(format!("             {}{}", refusal.what, errno.unwrap_or_default()));
+                let errno = refusal
+                    .errno
+                    .map(|errno| format!(": {}", errno_text(errno)));
+                lines.push(format!(
+                    "             {}{}",
+                    refusal.what,
+                    errno.unwrap_or_default()
+                ));
                 if !refusal.remedy.is_empty() {
                     lines.push(format!("             remedy: {}", refusal.remedy));
                 }
@@ -114,7 +127,9 @@ fn errno_text(errno: i32) -> String {
 fn apparmor_note(rungs: &[Probed]) -> Option<&'static str> {
     let switch = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
     let restricts = std::fs::read_to_string(switch).is_ok_and(|text| text.trim() == "1");
-    let refused = rungs.iter().any(|probed| probed.rung.number() == 2 && probed.refusal.is_some());
+    let refused = rungs
+        .iter()
+        .any(|probed| probed.rung.number() == 2 && probed.refusal.is_some());
     (restricts && refused).then_some(
         "AppArmor restricts user namespaces on this host; --apparmor-profile prints a profile that allows them to this file",
     )

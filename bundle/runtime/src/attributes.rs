@@ -35,15 +35,22 @@ pub(crate) fn set(
         }
         // A directory was made with its owner's rights to fill it, and changing owners has taken special bits away.
         let is_directory = matches!(inode.kind, InodeKind::Directory(_));
-        let has_lost_bits = inode.mode & 0o7000 != 0 || (is_directory && inode.mode & 0o700 != 0o700);
+        let has_lost_bits =
+            inode.mode & 0o7000 != 0 || (is_directory && inode.mode & 0o700 != 0o700);
         if ownership == Ownership::OfImage && has_lost_bits && !is_link {
             let mode = Mode::from_bits_truncate(inode.mode.into());
             fchmodat(directory, path, mode, FchmodatFlags::FollowSymlink)
                 .map_err(Error::unpack("set the mode of", path))?;
         }
         let time = TimeSpec::new(inode.modified_s.into(), 0);
-        utimensat(directory, path, &time, &time, UtimensatFlags::NoFollowSymlink)
-            .map_err(Error::unpack("set the time of", path))?;
+        utimensat(
+            directory,
+            path,
+            &time,
+            &time,
+            UtimensatFlags::NoFollowSymlink,
+        )
+        .map_err(Error::unpack("set the time of", path))?;
     }
     Ok(())
 }

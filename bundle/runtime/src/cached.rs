@@ -17,13 +17,13 @@ use nix::fcntl::{Flock, FlockArg, OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::geteuid;
 
-use crate::directory::{IMAGE_NAME, PrivateDirectory};
+use crate::Error;
+use crate::directory::{Allows, IMAGE_NAME, PrivateDirectory};
 use crate::error::errno_of;
 use crate::request::StartRequest;
 use crate::sweep::LOCK_NAME;
 use crate::tree_digest::digest_of_tree;
 use crate::unpack::{self, Ownership, Unmasked};
-use crate::Error;
 
 /// Holds the digest of the copy beside it.
 const DIGEST_NAME: &str = "digest";
@@ -56,7 +56,8 @@ pub(crate) fn open_or_make(
         return Ok(image);
     }
     let _unmasked = Unmasked::new();
-    let made = PrivateDirectory::make(&base, announce).map_err(Error::unpack("write in", &base))?;
+    let made = PrivateDirectory::make(&base, Allows::Execution, announce)
+        .map_err(Error::unpack("write in", &base))?;
     let filled = unpack::unpack_at(request.image, &made.image_path(), Ownership::OfCaller)
         .and_then(|()| write_digest(made.path()))
         .and_then(|()| match made.keep_as(&name) {
@@ -75,7 +76,11 @@ pub(crate) fn open_or_make(
 
 /// The user's own directory for what is kept.
 fn cache_directory() -> Result<PathBuf, Error> {
-    let set = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let set = |name| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let base = set("XDG_CACHE_HOME")
         .or_else(|| set("HOME").map(|home| home.join(".cache")))
         .ok_or_else(|| Error::unpack("find", "$XDG_CACHE_HOME or $HOME")(Errno::ENOENT))?
@@ -92,7 +97,11 @@ fn cache_directory() -> Result<PathBuf, Error> {
 fn use_kept(kept: &Path) -> Result<Option<CachedImage>, Error> {
     let failed = |errno| Error::unpack("use the kept copy", kept)(errno);
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-    let lock = match open(&kept.join(std::ffi::OsStr::new("lock")), flags, Mode::empty()) {
+    let lock = match open(
+        &kept.join(std::ffi::OsStr::new("lock")),
+        flags,
+        Mode::empty(),
+    ) {
         Ok(lock) => lock,
         Err(Errno::ENOENT) => return Ok(None),
         Err(errno) => return Err(failed(errno)),
@@ -114,7 +123,7 @@ fn is_own(kept: &Path) -> bool {
     fs::symlink_metadata(kept).is_ok_and(|metadata| {
         metadata.is_dir()
             && metadata.uid() == geteuid().as_raw()
-            && metadata.permissions().mode() & 0o077 == 0
+            && metadata.permissions().mode() & 0o777 == 0o700
     })
 }
 

@@ -199,7 +199,9 @@ mod tests {
         one.send(&mounted, Some(&writer.into()));
         let (message, descriptor) = other.receive().unwrap();
         assert_eq!(message, mounted);
-        std::fs::File::from(descriptor.unwrap()).write_all(b"x").unwrap();
+        std::fs::File::from(descriptor.unwrap())
+            .write_all(b"x")
+            .unwrap();
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, b"x");

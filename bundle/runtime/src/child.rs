@@ -32,7 +32,9 @@ pub(crate) struct Place {
 /// Runs the payload's process. Never returns: it becomes the payload, or ends.
 pub(crate) fn run(attempt: &Attempt<'_>, keeper: &Channel, parent: Pid, signals: &Signals) -> ! {
     let code = if orphans::end_with(parent) {
-        match make_way(attempt, keeper, parent).and_then(|place| go(attempt, keeper, place, signals)) {
+        match make_way(attempt, keeper, parent)
+            .and_then(|place| go(attempt, keeper, place, signals))
+        {
             Ok(()) => 0,
             Err(error) => {
                 ffi::set_disposition(Signal::SIGPIPE, true);
@@ -47,11 +49,7 @@ pub(crate) fn run(attempt: &Attempt<'_>, keeper: &Channel, parent: Pid, signals:
 }
 
 /// Makes the image visible to this process. None on rung 4, where the keeper does.
-fn make_way(
-    attempt: &Attempt<'_>,
-    keeper: &Channel,
-    parent: Pid,
-) -> Result<Option<Place>, Error> {
+fn make_way(attempt: &Attempt<'_>, keeper: &Channel, parent: Pid) -> Result<Option<Place>, Error> {
     if attempt.rung == Rung::Directory {
         return Ok(None);
     }
@@ -82,13 +80,12 @@ fn make_way(
         }
     } else {
         let base = namespace::mount_somewhere(&keep, namespace::mount_tmpfs)?;
-        let image = match attempt.rung {
-            Rung::PrivateTmpfs => root::Filled::Writable(unpack_beside(attempt, privilege, &base)?),
-            _ => {
-                let lower = root::make_directory(&base, "image")?;
-                mount_image(attempt, keeper, privilege, &lower)?;
-                root::Filled::ReadOnly(lower)
-            }
+        let image = if attempt.rung == Rung::PrivateTmpfs {
+            root::Filled::Writable(unpack_beside(attempt, privilege, &base)?)
+        } else {
+            let lower = root::make_directory(&base, "image")?;
+            mount_image(attempt, keeper, privilege, &lower)?;
+            root::Filled::ReadOnly(lower)
         };
         root::switch(&base, image, privilege)?;
         Place {
@@ -150,9 +147,8 @@ fn go(
     place: Option<Place>,
     signals: &Signals,
 ) -> Result<(), Error> {
-    let told = match keeper.receive() {
-        Some((Message::Go(place), _)) => place,
-        _ => ffi::exit_now(125),
+    let Some((Message::Go(told), _)) = keeper.receive() else {
+        ffi::exit_now(125)
     };
     let place = place.unwrap_or_else(|| Place {
         root: PathBuf::from(OsString::from_vec(told)),

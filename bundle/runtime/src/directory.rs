@@ -17,7 +17,7 @@ use bundle_squashfs::Image;
 use crate::remove::remove_tree;
 use crate::sweep::{LOCK_NAME, name_prefix, sweep};
 use crate::unpack::{self, Ownership, Unmasked};
-use crate::{Error, ffi};
+use crate::{Error, anonymous, ffi};
 
 const PROBE_NAME: &str = "probe";
 /// Name of the directory that the image is unpacked to.
@@ -33,18 +33,33 @@ pub(crate) struct PrivateDirectory {
     name: CString,
     path: PathBuf,
     _lock: Flock<OwnedFd>,
+    /// The image's files, where they had to be kept out of the directory.
+    anonymous: Vec<File>,
+}
+
+/// What a directory is to allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Allows {
+    /// Files, and the execution of programs in them.
+    Execution,
+    /// Files.
+    Files,
 }
 
 impl PrivateDirectory {
     /// Makes a private directory in `base`. `announce` is told its path before it exists, so that somebody else
     /// can remove it whenever this process ends.
-    pub(crate) fn make(base: &Path, announce: impl Fn(&Path)) -> Result<Self, Errno> {
-        let mut made = Self::make_once(base, &announce);
+    pub(crate) fn make(
+        base: &Path,
+        allows: Allows,
+        announce: impl Fn(&Path),
+    ) -> Result<Self, Errno> {
+        let mut made = Self::make_once(base, allows, &announce);
         for _ in 1..ATTEMPT_COUNT {
             // Another run's sweep has taken the directory for a dead one before it was locked.
             match made {
                 Err(Errno::ESTALE | Errno::ENOENT | Errno::EWOULDBLOCK) => {
-                    made = Self::make_once(base, &announce);
+                    made = Self::make_once(base, allows, &announce);
                 }
                 _ => break,
             }
@@ -52,7 +67,7 @@ impl PrivateDirectory {
         made
     }
 
-    fn make_once(base: &Path, announce: impl Fn(&Path)) -> Result<Self, Errno> {
+    fn make_once(base: &Path, allows: Allows, announce: impl Fn(&Path)) -> Result<Self, Errno> {
         let base_fd = open(
             base,
             OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
@@ -65,12 +80,13 @@ impl PrivateDirectory {
         let name = CString::new(name).map_err(|_| Errno::EINVAL)?;
         // mkdir fails on whatever already stands there, also on a link.
         mkdirat(&base_fd, name.as_c_str(), Mode::S_IRWXU)?;
-        match lock_and_try(&base_fd, &name) {
+        match lock_and_try(&base_fd, &name, allows) {
             Ok(lock) => Ok(Self {
                 base: base_fd,
                 name,
                 path,
                 _lock: lock,
+                anonymous: Vec::new(),
             }),
             Err(errno) => {
                 let _ = remove_tree(base_fd.as_fd(), &name);
@@ -127,7 +143,8 @@ pub(crate) fn bases() -> Vec<PathBuf> {
     bases
 }
 
-/// Unpacks the image into the first place that takes it. `announce` is told each place before it is made.
+/// Unpacks the image into the first place that takes it: one that allows execution, or else one that allows files, with the image's
+/// files in anonymous memory. `announce` is told each place before it is made.
 pub(crate) fn unpack_somewhere(
     image: &Image<'_>,
     announce: impl Fn(&Path),
@@ -138,7 +155,7 @@ pub(crate) fn unpack_somewhere(
     })
 }
 
-/// Makes an empty private directory in the first place that allows files and execution.
+/// Makes an empty private directory in the first place that would take the image.
 pub(crate) fn probe_somewhere(announce: impl Fn(&Path)) -> Result<PrivateDirectory, Error> {
     first_that_takes_it(announce, |_| Ok(()))
 }
@@ -147,17 +164,40 @@ fn first_that_takes_it(
     announce: impl Fn(&Path),
     fill: impl Fn(&PrivateDirectory) -> Result<(), Error>,
 ) -> Result<PrivateDirectory, Error> {
+    let refused = match first_allowing(Allows::Execution, &announce, &fill) {
+        Err(error @ Error::NoDirectory(_)) => error,
+        outcome => return outcome,
+    };
+    match first_allowing(Allows::Files, &announce, &fill) {
+        // Why execution is not allowed is what can be helped.
+        Err(Error::NoDirectory(_)) => Err(refused),
+        outcome => outcome,
+    }
+}
+
+fn first_allowing(
+    allows: Allows,
+    announce: &impl Fn(&Path),
+    fill: &impl Fn(&PrivateDirectory) -> Result<(), Error>,
+) -> Result<PrivateDirectory, Error> {
     let mut refusals = Vec::new();
     for base in bases() {
-        let directory = match PrivateDirectory::make(&base, &announce) {
+        let mut directory = match PrivateDirectory::make(&base, allows, announce) {
             Ok(directory) => directory,
             Err(errno) => {
                 refusals.push(format!("{}: {}", base.display(), errno.desc()));
                 continue;
             }
         };
-        match fill(&directory) {
-            Ok(()) => return Ok(directory),
+        let filled = fill(&directory).and_then(|()| match allows {
+            Allows::Execution => Ok(Vec::new()),
+            Allows::Files => anonymous::move_to_memory(&directory.image_path()),
+        });
+        match filled {
+            Ok(files) => {
+                directory.anonymous = files;
+                return Ok(directory);
+            }
             Err(error) => {
                 let _ = directory.remove();
                 match error {
@@ -182,7 +222,7 @@ pub(crate) fn remove_at(path: &Path) {
     }
 }
 
-fn lock_and_try(base: &OwnedFd, name: &CString) -> Result<Flock<OwnedFd>, Errno> {
+fn lock_and_try(base: &OwnedFd, name: &CString, allows: Allows) -> Result<Flock<OwnedFd>, Errno> {
     let directory_flags =
         OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let file_flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
@@ -200,7 +240,9 @@ fn lock_and_try(base: &OwnedFd, name: &CString) -> Result<Flock<OwnedFd>, Errno>
     }
     let probe = openat(&directory, PROBE_NAME, file_flags, Mode::S_IRWXU)?;
     nix::unistd::ftruncate(&probe, 4096)?;
-    ffi::is_executable_mapping_allowed(&File::from(probe))?;
+    if allows == Allows::Execution {
+        ffi::is_executable_mapping_allowed(&File::from(probe))?;
+    }
     unlinkat(&directory, PROBE_NAME, UnlinkatFlags::NoRemoveDir)?;
     mkdirat(&directory, IMAGE_NAME, Mode::S_IRWXU)?;
     Ok(lock)
@@ -232,7 +274,7 @@ mod tests {
     fn a_private_directory_is_announced_before_it_exists_and_removed_without_a_trace() {
         let base = tempfile::tempdir().unwrap();
         let announced = RefCell::new(None);
-        let directory = PrivateDirectory::make(base.path(), |path| {
+        let directory = PrivateDirectory::make(base.path(), Allows::Execution, |path| {
             assert!(!path.exists());
             announced.replace(Some(path.to_owned()));
         })
@@ -247,7 +289,7 @@ mod tests {
     #[test]
     fn the_next_run_sweeps_up_the_dead_and_spares_the_living() {
         let base = tempfile::tempdir().unwrap();
-        let make = || PrivateDirectory::make(base.path(), |_| ()).unwrap();
+        let make = || PrivateDirectory::make(base.path(), Allows::Execution, |_| ()).unwrap();
         let live = make();
         let dead = make();
         let dead_path = dead.path().to_owned();
@@ -266,7 +308,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         for _ in 0..50 {
             let made: Vec<_> = std::thread::scope(|scope| {
-                let make = || PrivateDirectory::make(base.path(), |_| ());
+                let make = || PrivateDirectory::make(base.path(), Allows::Execution, |_| ());
                 let makers: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
                 makers
                     .into_iter()
@@ -287,7 +329,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let outside = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("precious"), "x").unwrap();
-        let directory = PrivateDirectory::make(base.path(), |_| ()).unwrap();
+        let directory = PrivateDirectory::make(base.path(), Allows::Execution, |_| ()).unwrap();
         let image = directory.image_path();
         std::os::unix::fs::symlink(outside.path(), image.join("link")).unwrap();
         fs::create_dir(image.join("sealed")).unwrap();
@@ -312,7 +354,7 @@ mod tests {
             .path()
             .join(format!("{}0123456789abcdef", name_prefix()));
         std::os::unix::fs::symlink(outside.path(), &link).unwrap();
-        let _directory = PrivateDirectory::make(base.path(), |_| ()).unwrap();
+        let _directory = PrivateDirectory::make(base.path(), Allows::Execution, |_| ()).unwrap();
         assert!(outside.path().join("lock").exists());
     }
 }

@@ -331,7 +331,10 @@ fn rung_lines(failures: &[(u8, Box<Error>)]) -> String {
             [rung] => format!("rung {rung} does not hold: {reason}"),
             [first @ .., last] => {
                 let first: Vec<String> = first.iter().map(ToString::to_string).collect();
-                format!("rungs {} and {last} do not hold: {reason}", first.join(", "))
+                format!(
+                    "rungs {} and {last} do not hold: {reason}",
+                    first.join(", ")
+                )
             }
             [] => reason.clone(),
         }

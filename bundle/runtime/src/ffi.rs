@@ -142,7 +142,7 @@ pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
             let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
             for number in first..u32::try_from(limit.1).unwrap_or(u32::MAX).min(1 << 20) {
                 // SAFETY: the call takes integers; on a number that is no descriptor it fails.
-                unsafe { libc::fcntl(number as c_int, libc::F_SETFD, libc::FD_CLOEXEC) };
+                unsafe { libc::fcntl(number.cast_signed(), libc::F_SETFD, libc::FD_CLOEXEC) };
             }
             Ok(())
         }

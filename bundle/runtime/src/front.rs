@@ -164,7 +164,7 @@ fn listen(channel: &Channel, signals: &Signals, heard: &mut Heard) -> Result<(),
             && happened(&both[1])
         {
             while let Ok(Some(signal)) = incoming.read_signal() {
-                pass_on(payload, signal.ssi_signo as i32, signal.ssi_code);
+                pass_on(payload, signal.ssi_signo.cast_signed(), signal.ssi_code);
             }
         }
         if happened(&both[0]) {

@@ -100,9 +100,8 @@ fn find(root: &Path, name: &OsStr) -> Result<PathBuf, Error> {
 }
 
 fn is_executable(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| {
-        metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
-    })
+    fs::metadata(path)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// The path of what `path` names in a file system with the given root, links followed as if that were the root.
@@ -205,7 +204,11 @@ fn script_interpreter(first_line: &[u8]) -> (OsString, Option<OsString>) {
     let line = first_line.split(|byte| *byte == b'\n').next();
     let line = line.unwrap_or_default().trim_ascii();
     let mut words = line.splitn(2, |byte| matches!(byte, b' ' | b'\t'));
-    let mut word = || words.next().map(|word| OsStr::from_bytes(word.trim_ascii()).to_owned());
+    let mut word = || {
+        words
+            .next()
+            .map(|word| OsStr::from_bytes(word.trim_ascii()).to_owned())
+    };
     (word().unwrap_or_default(), word())
 }
 

@@ -24,11 +24,7 @@ use crate::request::{Attempt, Job, Rung};
 use crate::{Error, cached, child, directory, ffi, serve, stdio};
 
 /// Runs the keeper in a process that has just been forked for it.
-pub(crate) fn run(
-    attempt: &Attempt<'_>,
-    front: &Channel,
-    signals: &Signals,
-) -> ! {
+pub(crate) fn run(attempt: &Attempt<'_>, front: &Channel, signals: &Signals) -> ! {
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let keeper = getpid();
     let forked = Channel::pair().and_then(|(own, payloads)| match ffi::fork() {
@@ -78,7 +74,11 @@ fn let_go() {
 }
 
 fn open_null() -> Option<File> {
-    File::options().read(true).write(true).open("/dev/null").ok()
+    File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .ok()
 }
 
 /// The image, kept in a way that has to be undone.
@@ -117,7 +117,10 @@ fn keep<'scope>(
 /// Rung 4: the image in a directory of the host.
 fn place(attempt: &Attempt<'_>, front: &Channel) -> Result<Kept, Error> {
     let announce = |path: &std::path::Path| {
-        front.send(&Message::Directory(path.as_os_str().as_bytes().into()), None);
+        front.send(
+            &Message::Directory(path.as_os_str().as_bytes().into()),
+            None,
+        );
     };
     if attempt.job == Job::Probe {
         return directory::probe_somewhere(announce).map(Kept::Directory);
@@ -125,7 +128,7 @@ fn place(attempt: &Attempt<'_>, front: &Channel) -> Result<Kept, Error> {
     if attempt.request.keep_cache {
         return cached::open_or_make(attempt.request, announce).map(Kept::Cached);
     }
-    directory::unpack_somewhere(&attempt.request.image, announce).map(Kept::Directory)
+    directory::unpack_somewhere(attempt.request.image, announce).map(Kept::Directory)
 }
 
 impl Kept {
@@ -192,7 +195,10 @@ fn attend<'scope>(
                 Some((Message::Mounted { own_ids_only }, Some(device))) => {
                     let serve = move || serve::serve(attempt.request, device, own_ids_only, front);
                     // The device is closed then, and the payload's process learns that nobody serves.
-                    if std::thread::Builder::new().spawn_scoped(scope, serve).is_err() {
+                    if std::thread::Builder::new()
+                        .spawn_scoped(scope, serve)
+                        .is_err()
+                    {
                         front.send(&Message::Refused(no_thread().to_refusal()), None);
                         return;
                     }

@@ -8,6 +8,7 @@
 //! it, and the kernel cleans up. In a bundle of a plain program the payload sees the host's files as they are; in one of a
 //! whole root file system it sees that (root.rs).
 
+mod anonymous;
 mod attributes;
 mod cached;
 mod channel;

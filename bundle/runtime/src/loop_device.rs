@@ -33,8 +33,14 @@ pub(crate) fn mount(attempt: &Attempt<'_>, at: &Path) -> Result<(), Error> {
     }
     let (device, name) = attach(request.file, &layout.image())?;
     let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount_at(Some(name.as_str()), at, Some("squashfs"), flags, None::<&str>)
-        .map_err(refused(Step::MountSquashfs))?;
+    mount_at(
+        Some(name.as_str()),
+        at,
+        Some("squashfs"),
+        flags,
+        None::<&str>,
+    )
+    .map_err(refused(Step::MountSquashfs))?;
     // The mount holds the device from here on.
     drop(device);
     Ok(())

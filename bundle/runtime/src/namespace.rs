@@ -133,8 +133,8 @@ pub(crate) fn mount_tmpfs(at: &Path) -> Result<(), Error> {
 pub(crate) fn mount_served(at: &Path) -> Result<OwnedFd, Error> {
     // Opened only now: the kernel lets a device be mounted only in the user namespace that it was opened in.
     let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-    let device = nix::fcntl::open("/dev/fuse", flags, Mode::empty())
-        .map_err(refused(Step::OpenFuse))?;
+    let device =
+        nix::fcntl::open("/dev/fuse", flags, Mode::empty()).map_err(refused(Step::OpenFuse))?;
     let (uid, gid) = (nix::unistd::getuid(), nix::unistd::getgid());
     let options = bundle_fuse::mount_options(device.as_fd(), uid.as_raw(), gid.as_raw());
     let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOATIME;

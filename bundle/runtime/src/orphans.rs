@@ -19,7 +19,11 @@ pub(crate) struct Children(Vec<i32>);
 impl Children {
     /// Those that there are now. Without any, this is one system call.
     pub(crate) fn now() -> Self {
-        if is_any_left() { Self(list()) } else { Self::default() }
+        if is_any_left() {
+            Self(list())
+        } else {
+            Self::default()
+        }
     }
 }
 
@@ -53,12 +57,10 @@ fn is_any_left() -> bool {
 fn list() -> Vec<i32> {
     let own = nix::unistd::getpid();
     let by_thread = format!("/proc/self/task/{own}/children");
-    let text = match fs::read_to_string(by_thread) {
-        Ok(text) => text,
-        Err(_) => {
-            while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
-            return by_parent(own);
-        }
+    let Ok(text) = fs::read_to_string(by_thread) else {
+        let reap = || waitpid(None, Some(WaitPidFlag::WNOHANG));
+        while matches!(reap(), Ok(status) if status != WaitStatus::StillAlive) {}
+        return by_parent(own);
     };
     text.split_ascii_whitespace()
         .filter_map(|word| word.parse().ok())

@@ -38,14 +38,15 @@ pub(crate) enum Filled {
 pub(crate) fn switch(base: &Path, image: Filled, privilege: Privilege) -> Result<(), Error> {
     let root = match image {
         Filled::Writable(directory) => bind_itself(&directory)?,
-        Filled::ReadOnly(lower) => match overlay(base, &lower, privilege) {
-            Ok(root) => root,
-            // The image alone, then, with some memory to write to.
-            Err(_) => {
+        Filled::ReadOnly(lower) => {
+            if let Ok(root) = overlay(base, &lower, privilege) {
+                root
+            } else {
+                // The image alone, then, with some memory to write to.
                 add_scratch(&lower);
                 lower
             }
-        },
+        }
     };
     add_system(&root);
     change_root(&root)

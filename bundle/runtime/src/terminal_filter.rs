@@ -91,7 +91,9 @@ mod tests {
                         other => panic!("offset {other}"),
                     }
                 }
-                JUMP_IF_EQUAL => at += usize::from(if loaded == step.k { step.jt } else { step.jf }),
+                JUMP_IF_EQUAL => {
+                    at += usize::from(if loaded == step.k { step.jt } else { step.jf });
+                }
                 RETURN => return step.k,
                 other => panic!("instruction {other}"),
             }

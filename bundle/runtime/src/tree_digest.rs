@@ -23,7 +23,7 @@ pub(crate) fn digest_of_tree(root: &Path) -> io::Result<Digest> {
     let mut paths = Vec::new();
     list(root, &mut paths, 0)?;
     let next = AtomicUsize::new(0);
-    let found: Mutex<Vec<io::Result<(usize, [u8; 32])>>> = Mutex::default();
+    let found: Mutex<Vec<io::Result<Hashed>>> = Mutex::default();
     let work = || {
         let mut own = Vec::new();
         loop {
@@ -52,6 +52,9 @@ pub(crate) fn digest_of_tree(root: &Path) -> io::Result<Digest> {
     Ok(Digest::of(digests.as_flattened()))
 }
 
+/// A path's index and its digest.
+type Hashed = (usize, [u8; 32]);
+
 /// Every path below `directory`, in an order that depends on nothing but the names.
 fn list(directory: &Path, paths: &mut Vec<PathBuf>, depth: usize) -> io::Result<()> {
     if depth > DEPTH_LIMIT {
@@ -72,7 +75,11 @@ fn list(directory: &Path, paths: &mut Vec<PathBuf>, depth: usize) -> io::Result<
 
 fn digest_of_entry(root: &Path, path: &Path) -> io::Result<Digest> {
     let metadata = fs::symlink_metadata(path)?;
-    let name = path.strip_prefix(root).unwrap_or(path).as_os_str().as_bytes();
+    let name = path
+        .strip_prefix(root)
+        .unwrap_or(path)
+        .as_os_str()
+        .as_bytes();
     let mut head = Vec::with_capacity(name.len() + 48);
     head.extend_from_slice(&(name.len() as u64).to_le_bytes());
     head.extend_from_slice(name);
@@ -105,7 +112,10 @@ mod tests {
         let changes: [&dyn Fn(); 5] = [
             &|| fs::write(root.join("a/file"), "Content").unwrap(),
             &|| fs::write(root.join("a/other"), "").unwrap(),
-            &|| fs::set_permissions(root.join("a/file"), fs::Permissions::from_mode(0o755)).unwrap(),
+            &|| {
+                fs::set_permissions(root.join("a/file"), fs::Permissions::from_mode(0o755))
+                    .unwrap();
+            },
             &|| fs::rename(root.join("a/other"), root.join("a/third")).unwrap(),
             &|| {
                 fs::remove_file(root.join("a/link")).unwrap();

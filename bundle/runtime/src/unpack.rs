@@ -43,7 +43,12 @@ pub fn unpack(
     ownership: Ownership,
 ) -> Result<(), Error> {
     let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    unpack_with_threads(image, directory, ownership, available.min(THREAD_COUNT_LIMIT))
+    unpack_with_threads(
+        image,
+        directory,
+        ownership,
+        available.min(THREAD_COUNT_LIMIT),
+    )
 }
 
 /// Unpacks `image` into the directory with `thread_count` threads, this one included.
@@ -79,8 +84,14 @@ pub fn unpack_with_threads(
         write_files(image, batch, directory, thread_count)?;
     }
     for (first, path) in hard_links {
-        nix::unistd::linkat(directory, first, directory, path, nix::fcntl::AtFlags::empty())
-            .map_err(Error::unpack("make link", path))?;
+        nix::unistd::linkat(
+            directory,
+            first,
+            directory,
+            path,
+            nix::fcntl::AtFlags::empty(),
+        )
+        .map_err(Error::unpack("make link", path))?;
     }
     // Links come last, so that no path written before could lead through one.
     make_links(&entries, directory)?;
@@ -90,13 +101,10 @@ pub fn unpack_with_threads(
 fn make_directories(entries: &[WalkEntry], directory: BorrowedFd<'_>) -> Result<(), Error> {
     for entry in entries.iter().skip(1) {
         let mode = Mode::from_bits_truncate(u32::from(entry.inode.mode) & 0o777);
-        match &entry.inode.kind {
+        if matches!(entry.inode.kind, InodeKind::Directory(_)) {
             // Its owner must be able to fill it now and to remove it later.
-            InodeKind::Directory(_) => {
-                nix::sys::stat::mkdirat(directory, &entry.path, mode | Mode::S_IRWXU)
-                    .map_err(Error::unpack("make directory", &entry.path))?;
-            }
-            _ => {}
+            nix::sys::stat::mkdirat(directory, &entry.path, mode | Mode::S_IRWXU)
+                .map_err(Error::unpack("make directory", &entry.path))?;
         }
     }
     Ok(())
@@ -291,11 +299,7 @@ impl Drop for Unmasked {
 }
 
 /// Unpacks into the directory at `path`.
-pub(crate) fn unpack_at(
-    image: &Image<'_>,
-    path: &Path,
-    ownership: Ownership,
-) -> Result<(), Error> {
+pub(crate) fn unpack_at(image: &Image<'_>, path: &Path, ownership: Ownership) -> Result<(), Error> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
     let directory =
         nix::fcntl::open(path, flags, Mode::empty()).map_err(Error::unpack("open", path))?;
