@@ -72,7 +72,7 @@ pub struct PackFlags {
     #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(i32).range(1..=22), conflicts_with = "image")]
     level: i32,
     /// Size of the pieces that are compressed one by one: 4K to 1M
-    #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = parse_block_size, conflicts_with = "image")]
+    #[arg(long, value_name = "SIZE", default_value = "128K", value_parser = parse_block_size, conflicts_with = "image")]
     block_size: u32,
     /// The file to make [default: what is packed, without its extension and with .run, in this directory]
     #[arg(short, long, value_name = "FILE")]

@@ -36,6 +36,9 @@ impl Ahead {
 impl Server<'_> {
     /// A file has been read up to `end`, and is likely to be read on.
     pub(crate) fn plan_ahead(&self, file: &Arc<OpenFile>, end: u64) {
+        if !self.has_processors {
+            return;
+        }
         let first = end / file.block_size_bytes();
         for index in first..first + DEPTH {
             match file.block(index) {
@@ -50,7 +53,7 @@ impl Server<'_> {
     /// reads many files in that order comes to the next block soon.
     pub(crate) fn note_fragment(&self, index: u32) {
         let last = self.ahead.last_fragment.swap(index, Ordering::Relaxed);
-        if last != index && last.wrapping_add(1) == index {
+        if last != index && last.wrapping_add(1) == index && self.has_processors {
             self.crew.plan(Plan::Fragment(index + 1));
         }
     }

@@ -197,7 +197,9 @@ impl Server<'_> {
             return Ok((decoded, false));
         }
         // This takes its time, whether this thread decodes or waits for another that does.
-        hands.turn = None;
+        if self.has_processors || self.device.is_pending() {
+            hands.turn = None;
+        }
         let reader = &mut hands.reader;
         self.blocks
             .get(block, |space| reader.read_up_to(self.image, block, space))

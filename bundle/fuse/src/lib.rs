@@ -67,8 +67,8 @@ impl Default for Options {
         // One thread more than can run: there is then one to wait for requests while the others decode.
         let cpu_count = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
-            thread_count: NonZeroUsize::MIN.saturating_add(cpu_count.min(4)),
-            cache_size_bytes: 16 << 20,
+            thread_count: NonZeroUsize::MIN.saturating_add(cpu_count.min(8)),
+            cache_size_bytes: 8 << 20,
             owner: None,
             owner_has_access: false,
         }

@@ -39,6 +39,8 @@ pub(crate) struct Server<'a> {
     pub(crate) files: Mutex<Lru<u64, Arc<OpenFile>>>,
     pub(crate) listings: Mutex<Lru<u64, Arc<Listing>>>,
     pub(crate) ahead: Ahead,
+    /// Can threads run at the same time? On a single processor it does not pay to wake one for another.
+    pub(crate) has_processors: bool,
     pub(crate) crew: Crew,
     agreement: OnceLock<Agreement>,
     damage_reported: AtomicBool,
@@ -100,6 +102,7 @@ pub fn serve(
         files: Mutex::new(Lru::new(FILES_LIMIT_BYTES)),
         listings: Mutex::new(Lru::new(LISTINGS_LIMIT_BYTES)),
         ahead: Ahead::new(),
+        has_processors: thread::available_parallelism().is_ok_and(|count| count.get() > 1),
         crew: Crew::new(),
         agreement: OnceLock::new(),
         damage_reported: AtomicBool::new(false),
