@@ -26,6 +26,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -78,6 +79,8 @@ int main(void) {
     return 0;
 }
 """
+# The same image each time, so that a seed stands for the same damage.
+SAME = ["-all-root", "-all-time", "0", "-mkfs-time", "0"]
 UNREAD_SIZE_BYTES = 400_000
 CUT_STEP_BYTES = 4096
 RUN_TIMEOUT_S = 20
@@ -102,10 +105,10 @@ def main():
         print(f"seed {flags.seed}; {len(original):,} bytes: " + ", ".join(f"{name} {end - begin:,}" for name, (begin, end) in parts.items()))
         failures = 0
         for user_id in runs.everybody():
-            holding, reasons = runs.holding_rungs([str(site / "whole.run")], user_id, make_site_for(site, user_id))
+            holding, reasons = runs.holding_rungs([str(site / "whole.run")], user_id, flags.rungs.split(","), make_site_for(site, user_id))
             for rung, reason in reasons.items():
                 print(f"- rung {rung} does not hold for user {user_id}: {reason}")
-            for rung in [rung for rung in flags.rungs.split(",") if rung in holding]:
+            for rung in holding:
                 failures += attack(flags, site, original, unread, parts, user_id, rung)
     sys.exit(f"{failures} runs broke a rule" if failures else 0)
 
@@ -129,7 +132,7 @@ def make_bundle(bundle, site):
     (data / "e-link").symlink_to("a-large")
     whole = site / "whole.run"
     image = site / "image.sqsh"
-    subprocess.run(["mksquashfs", root, image, "-quiet", "-no-progress", "-comp", "zstd", "-b", "128K", "-all-root"], check=True)
+    subprocess.run(["mksquashfs", root, image, "-quiet", "-no-progress", "-comp", "zstd", "-b", "128K", *SAME], check=True)
     packed = subprocess.run([bundle, "pack", "--image", image, "-o", whole, "--", "/payload"], capture_output=True, text=True)
     if packed.returncode:
         print(f"- not as an image, but as a program: {packed.stderr.strip().splitlines()[0]}")
@@ -219,18 +222,25 @@ def judge(damage):
     """Damages the file, runs it, mends it. Returns the part that was damaged, how the run ended, and a message if that is wrong."""
     kind, place, bit = damage
     part = "cut" if kind == "cut" else part_of(PARTS, place)
-    try:
-        inflict(damage)
+    inflict(damage)
+    status, output, message = run()
+    if status == "hung":
+        # Or the whole machine was asleep: once more.
+        end_lingering()
         status, output, message = run()
-    finally:
-        mend(damage)
+    lingering = end_lingering()
+    mend(damage)
     described = f"{kind} at {place} ({part}), bit {bit}" if kind == "flip" else f"cut to {place} bytes"
     is_launchers = part == "launcher" or (kind == "cut" and place < PARTS["launcher"][1])
     outcome = classify(status, output, message, is_launchers)
+    if lingering:
+        # A launcher with broken code may do that, before it has started anything; a whole one may not.
+        outcome = "crashed" if is_launchers and not output else "BROKEN"
     if outcome == "untouched" and not (kind == "flip" and is_unread(place)):
         outcome = "ran" if is_launchers and kind == "flip" else "BROKEN"
     if outcome != "BROKEN":
         return part, outcome, ""
+    described += f", {lingering} processes linger" if lingering else ""
     shown = re.sub(r"\s+", " ", message.decode(errors="replace"))[:300]
     return part, outcome, f"{described}: status {status}, {len(output)} of {len(EXPECTED)} bytes of output, stderr: {shown}"
 
@@ -279,21 +289,28 @@ def mend(damage):
         write_at(place, ORIGINAL[place:place + 1])
 
 
-def write_at(offset, content):
-    """Writes to the file, as soon as nobody runs it any more: the last process of a run may outlive the first."""
+def end_lingering():
+    """Waits until nobody runs the file any more: the last process of a run may outlive the first by a moment. Those that stay are
+    killed; returns their number."""
     deadline = time.monotonic() + runs.SETTLE_TIMEOUT_S
+    killed = set()
     while True:
         try:
-            file = os.open(FILE, os.O_WRONLY | os.O_CLOEXEC)
-            break
+            os.close(os.open(FILE, os.O_WRONLY | os.O_CLOEXEC))
+            return len(killed)
         except OSError:
             if time.monotonic() > deadline:
-                raise
+                for pid, _, program in runs.processes(SITE):
+                    if program == str(FILE):
+                        os.kill(pid, signal.SIGKILL)
+                        killed.add(pid)
             time.sleep(0.001)
-    try:
-        os.pwrite(file, content, offset)
-    finally:
-        os.close(file)
+
+
+def write_at(offset, content):
+    file = os.open(FILE, os.O_WRONLY | os.O_CLOEXEC)
+    os.pwrite(file, content, offset)
+    os.close(file)
 
 
 def run():

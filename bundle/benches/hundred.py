@@ -39,7 +39,7 @@ def main():
         for kind, bundle, prefix in runs.shells(flags.bundle, flags.image, pathlib.Path(directory)):
             for user_id in runs.everybody():
                 site = runs.make_site(pathlib.Path(directory, f"{kind}-{user_id}"), user_id)
-                holding, reasons = runs.holding_rungs([bundle, *prefix, "-c", "exit 0"], user_id, site)
+                holding, reasons = runs.holding_rungs([bundle, *prefix, "-c", "exit 0"], user_id, flags.rungs.split(","), site)
                 for rung in flags.rungs.split(","):
                     if rung in holding:
                         broken += hundred(flags.count, kind, [bundle, *prefix, *WORDS], user_id, rung, site)

@@ -47,8 +47,8 @@ def main():
             ways = []
             for user_id in runs.everybody():
                 site = runs.make_site(pathlib.Path(directory, f"{kind}-{user_id}"), user_id)
-                holding, _ = runs.holding_rungs([bundle, *prefix, "-c", "exit 0"], user_id, site)
-                ways += [(user_id, rung, site) for rung in flags.rungs.split(",") if rung in holding]
+                holding, _ = runs.holding_rungs([bundle, *prefix, "-c", "exit 0"], user_id, flags.rungs.split(","), site)
+                ways += [(user_id, rung, site) for rung in holding]
             for user_id, rung, site in ways:
                 count = -(-flags.count // len(ways))
                 broken += kills(count, chance, kind, [bundle, *prefix, *WORDS], user_id, rung, site)

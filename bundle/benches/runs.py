@@ -58,10 +58,10 @@ def as_user(user_id):
     return become
 
 
-def holding_rungs(command, user_id, site=None):
-    """Tries a bundle on each rung as this user. Returns the rungs that hold, and a reason for each that does not."""
+def holding_rungs(command, user_id, rungs, site=None):
+    """Tries a bundle on each of these rungs as this user. Returns the rungs that hold, and a reason for each that does not."""
     holding, reasons = [], {}
-    for rung in RUNGS:
+    for rung in rungs:
         run = subprocess.run(command, env=environment(rung, site), preexec_fn=as_user(user_id), stdin=subprocess.DEVNULL,
                              capture_output=True, text=True, timeout=HANG_TIMEOUT_S)
         if run.returncode == 0:

@@ -5,7 +5,7 @@
     bundle/benches/start.py FILE.run --images DIRECTORY  also /bin/true and numpy from images of three sizes (made on demand)
 
 Options: --bundle PROGRAM (default target/release/bundle, for the images), --rounds N (40), --cold-rounds N (10),
---only NAME[,NAME...] (images: small, medium, large).
+--only NAME[,NAME...] (images: small, medium, large), --image-rungs N[,N...] (rungs that images are forced on: all).
 
 Every figure is a median over rounds, with the least in brackets; in each round every way has its turn, so that a slow spell hits
 all of them. What takes longer than a second has three rounds only, and longer than five seconds one. Warm: nothing else is done
@@ -60,6 +60,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--cold-rounds", type=int, default=10)
     parser.add_argument("--only", default=",".join(images.NAMES), metavar="NAME,...")
+    parser.add_argument("--image-rungs", default=",".join(runs.RUNGS), metavar="N,...")
     flags = parser.parse_args()
     runs.enter_private_mounts()
     watches = {user_id: runs.Stopwatch(user_id) for user_id in runs.everybody()}
@@ -77,7 +78,7 @@ def program(flags, watches):
     file = flags.file.resolve()
     command = [str(file), "--version"]
     print(f"### `{file.name} --version`, {file.stat().st_size / 1e6:.2f} MB\n")
-    ways = bundle_ways(command, file)
+    ways = bundle_ways(command, file, runs.RUNGS)
     native = file.parent / "target/release/bench"
     if native.exists():
         ways.insert(0, Way("the program itself", [native, "--version"]))
@@ -100,7 +101,7 @@ def image(flags, watches, name):
         for payload, words in PAYLOADS.items():
             print(f"### {payload} in `{name}`: {size_bytes / 1e6:.0f} MB, {count:,} files; bundle {bundle.stat().st_size / 1e6:.0f} MB\n")
             ways = peer_ways(flags.images / name, squashed, pathlib.Path(directory), words)
-            ways += bundle_ways([str(bundle), *words], bundle)
+            ways += bundle_ways([str(bundle), *words], bundle, flags.image_rungs.split(","))
             warm = interleaved(ways, watches, flags.rounds, before=lambda way: None)
             cold = interleaved(ways, watches, flags.cold_rounds, before=chill)
             table(ways, warm, cold)
@@ -120,12 +121,12 @@ def other_codec(flags, watches, name, codec, bundle):
         table(ways, warm, interleaved(ways, watches, flags.cold_rounds, before=chill))
 
 
-def bundle_ways(command, file):
-    """The bundle as it chooses by itself, and on each rung that holds, for everybody; says which rungs do not hold."""
+def bundle_ways(command, file, rungs):
+    """The bundle as it chooses by itself, and on each of these rungs that holds, for everybody; says which do not hold."""
     ways = []
     for user_id in runs.everybody():
         user = "root" if user_id == 0 else "user"
-        holding, reasons = runs.holding_rungs(command, user_id)
+        holding, reasons = runs.holding_rungs(command, user_id, rungs)
         ways.append(Way(f"bundle, {user}", command, user_id, file=file))
         ways += [Way(f"bundle, {user}, rung {rung}", command, user_id, rung, file) for rung in holding]
         for rung, reason in reasons.items():
