@@ -62,6 +62,7 @@ impl Agreement {
 pub(crate) fn negotiate(
     body: Body<'_>,
     page_size_bytes: u64,
+    readahead_size_bytes: u32,
 ) -> Option<(Fields, Option<Agreement>)> {
     let (major, minor) = (body.u32(0)?, body.u32(4)?);
     let mut reply = Fields::default();
@@ -83,7 +84,7 @@ pub(crate) fn negotiate(
     reply
         .u32(MAJOR)
         .u32(MINOR.min(minor))
-        .u32(readahead_limit_bytes)
+        .u32(readahead_limit_bytes.min(readahead_size_bytes))
         .u32(flags as u32)
         .u16(BACKGROUND_LIMIT)
         .u16(CONGESTION_THRESHOLD)

@@ -54,6 +54,10 @@ pub struct Options {
     pub thread_count: NonZeroUsize,
     /// Bound on the decoded blocks that are kept, in bytes.
     pub cache_size_bytes: usize,
+    /// How much the kernel may ask for beyond what is wanted, in bytes; it has a limit of its own, 128 KiB as a rule. A program
+    /// that is mapped and starts asks for pages here and there: for it less is more. Who reads files from front to back
+    /// wants all.
+    pub readahead_size_bytes: u32,
     /// Shows all files as this user's and this group's, in the ids of the mount's user namespace. Without it they are
     /// whose the image says.
     pub owner: Option<(u32, u32)>,
@@ -70,6 +74,7 @@ impl Default for Options {
         Self {
             thread_count: NonZeroUsize::MIN.saturating_add(cpu_count.min(8)),
             cache_size_bytes: 8 << 20,
+            readahead_size_bytes: u32::MAX,
             owner: None,
             owner_has_access: false,
         }

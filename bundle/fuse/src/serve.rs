@@ -171,7 +171,11 @@ impl Server<'_> {
             self.device.reply_error(request.unique, libc::EIO);
             return Ok(());
         }
-        let Some((reply, agreement)) = negotiate(request.body, self.page_size_bytes) else {
+        let Some((reply, agreement)) = negotiate(
+            request.body,
+            self.page_size_bytes,
+            self.options.readahead_size_bytes,
+        ) else {
             self.device.reply_error(request.unique, libc::EPROTO);
             return Err(io::Error::from_raw_os_error(libc::EPROTO));
         };

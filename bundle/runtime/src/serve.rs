@@ -2,12 +2,16 @@
 
 use std::os::fd::OwnedFd;
 
+use bundle_format::Payload;
 use bundle_fuse::Options;
 use nix::unistd::{getegid, geteuid};
 
 use crate::channel::{Channel, Message};
 use crate::request::StartRequest;
 use crate::stdio;
+
+/// A program that starts maps a large file and touches a page here and there (see ARCHITECTURE.md).
+const PROGRAM_READAHEAD_SIZE_BYTES: u32 = 32 << 10;
 
 /// Serves until the file system is unmounted, that is, until the last process that could see it is gone.
 pub(crate) fn serve(
@@ -17,8 +21,14 @@ pub(crate) fn serve(
     front: &Channel,
 ) {
     let owner = own_ids_only.then(|| (geteuid().as_raw(), getegid().as_raw()));
+    let is_program = matches!(request.bundle.manifest().payload, Payload::Program { .. });
     let options = Options {
         owner,
+        readahead_size_bytes: if is_program {
+            PROGRAM_READAHEAD_SIZE_BYTES
+        } else {
+            u32::MAX
+        },
         ..Options::default()
     };
     let on_damage = |error: &bundle_squashfs::Error| {
