@@ -45,6 +45,9 @@ mod xattrs;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
 pub use serve::serve;
 
 /// How an image is served.
@@ -70,7 +73,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         // One thread more than can run: there is then one to wait for requests while the others decode.
-        let cpu_count = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let cpu_count = processor_count();
         Self {
             thread_count: NonZeroUsize::MIN.saturating_add(cpu_count.min(8)),
             cache_size_bytes: 8 << 20,
@@ -78,6 +81,19 @@ impl Default for Options {
             owner: None,
             owner_has_access: false,
         }
+    }
+}
+
+/// How many processors the calling thread may run on. The standard library's count also reads half a dozen files for the sake
+/// of quotas, and whoever mounts waits for that.
+pub(crate) fn processor_count() -> usize {
+    match sched_getaffinity(Pid::from_raw(0)) {
+        Ok(set) => {
+            let is_allowed = |cpu: &usize| set.is_set(*cpu).unwrap_or(false);
+            (0..CpuSet::count()).filter(is_allowed).count().max(1)
+        }
+        // There are more than such a set has room for.
+        Err(_) => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
     }
 }
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 use bundle_squashfs::{BlockReader, Error, Image, Inode, InodeKind};
 use nix::unistd::{SysconfVar, sysconf};
 
-use crate::Options;
 use crate::ahead::Ahead;
 use crate::attributes::{self, inode_of};
 use crate::block_cache::BlockCache;
@@ -22,6 +21,7 @@ use crate::init::{Agreement, negotiate};
 use crate::lookout::Lookout;
 use crate::lru::Lru;
 use crate::protocol::{Fields, REQUEST_SIZE_BYTES, Request, VALID_S, opcode};
+use crate::{Options, processor_count};
 
 /// Bound on the lists of blocks of files that were read lately. A file with a longer list is the only one.
 const FILES_LIMIT_BYTES: usize = 1 << 20;
@@ -106,7 +106,7 @@ pub fn serve(
         files: Mutex::new(Lru::new(FILES_LIMIT_BYTES)),
         listings: Mutex::new(Lru::new(LISTINGS_LIMIT_BYTES)),
         ahead: Ahead::new(),
-        has_processors: thread::available_parallelism().is_ok_and(|count| count.get() > 1),
+        has_processors: processor_count() > 1,
         crew: Crew::new(),
         page_size_bytes: page_size_bytes(),
         agreement: OnceLock::new(),

@@ -115,7 +115,12 @@ fn follow(
     signals: &Signals,
     before: &Children,
 ) -> Result<Ended, Error> {
-    // The keeper and the payload's process get ready meanwhile, and nothing runs before this has been said.
+    let mut heard = Heard::default();
+    // Only once the payload's process exists: a scheduler that starts the keeper on this processor would otherwise let it wait
+    // until the launcher has been verified. Then both get ready meanwhile, and nothing runs before this has been said.
+    if let Some((message, _)) = channel.receive() {
+        hear(message, &mut heard);
+    }
     if let Err(error) = request.bundle.verify_launcher() {
         // Without this connection the keeper takes back what it has done, and ends.
         drop(channel);
@@ -125,7 +130,6 @@ fn follow(
     }
     channel.send(&Message::Go(vec![]), None);
     request.trace.done("verified the launcher");
-    let mut heard = Heard::default();
     let listened = listen(&channel, signals, &mut heard);
     let _ = waitpid(keeper, None);
     // Only a keeper that was killed leaves anything.
