@@ -8,8 +8,10 @@ use bundle_squashfs::Block;
 use crate::files::OpenFile;
 use crate::serve::{Hands, Server};
 
-/// How many blocks beyond the end of a read are decoded ahead.
-const DEPTH: u64 = 2;
+/// How many blocks beyond the end of a read are decoded ahead: so many at first, twice as many with every read that goes on
+/// where the last one was, up to a size.
+const BLOCK_COUNT_AT_FIRST: u64 = 2;
+const AHEAD_LIMIT_BYTES: u64 = 1 << 20;
 
 /// What was asked for last.
 #[derive(Debug)]
@@ -34,13 +36,15 @@ impl Ahead {
 }
 
 impl Server<'_> {
-    /// A file has been read up to `end`, and is likely to be read on.
-    pub(crate) fn plan_ahead(&self, file: &Arc<OpenFile>, end: u64) {
+    /// A file has been read up to `end`, and is likely to be read on: `sequential_count` reads in a row have done so.
+    pub(crate) fn plan_ahead(&self, file: &Arc<OpenFile>, end: u64, sequential_count: u32) {
         if !self.has_processors {
             return;
         }
+        let limit = (AHEAD_LIMIT_BYTES / file.block_size_bytes()).max(BLOCK_COUNT_AT_FIRST);
+        let count = (BLOCK_COUNT_AT_FIRST << (sequential_count - 1).min(16)).min(limit);
         let first = end / file.block_size_bytes();
-        for index in first..first + DEPTH {
+        for index in first..first + count {
             match file.block(index) {
                 Some(block) if block.is_hole() || self.blocks.contains(&block) => {}
                 Some(_) => self.crew.plan(Plan::InFile(Arc::clone(file), index)),

@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crate::ahead::Plan;
 
 /// How many plans may wait for a thread; older ones are forgotten.
-const PLANS_LIMIT: usize = 8;
+const PLANS_LIMIT: usize = 16;
 
 #[derive(Debug)]
 pub(crate) struct Crew {

@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use bundle_squashfs::{Block, BlockList, FileInode, InodeKind};
 
@@ -26,6 +26,8 @@ pub(crate) struct OpenFile {
     block_size_bytes: u32,
     /// Where the last read ended.
     last_end: AtomicU64,
+    /// How many reads in a row have gone on where the one before was.
+    sequential_count: AtomicU32,
 }
 
 impl OpenFile {
@@ -48,10 +50,16 @@ impl OpenFile {
         self.last_end.load(Ordering::Relaxed)
     }
 
-    /// Notes a read and says whether it goes on where the last one was.
-    fn note(&self, range: &Range<u64>) -> bool {
+    /// Notes a read and says how many in a row, with it, have gone on where the one before was.
+    fn note(&self, range: &Range<u64>) -> u32 {
         let last_end = self.last_end.swap(range.end, Ordering::Relaxed);
-        last_end.abs_diff(range.start) <= SEQUENTIAL_DISTANCE_BYTES
+        if last_end.abs_diff(range.start) <= SEQUENTIAL_DISTANCE_BYTES {
+            let before = self.sequential_count.fetch_add(1, Ordering::Relaxed);
+            before.saturating_add(1)
+        } else {
+            self.sequential_count.store(0, Ordering::Relaxed);
+            0
+        }
     }
 }
 
@@ -73,7 +81,7 @@ impl Server<'_> {
         let end = offset.saturating_add(size_bytes.into());
         let end = end.min(file.file.size_bytes);
         let range = offset..end.max(offset);
-        let sequential = file.note(&range);
+        let sequential_count = file.note(&range);
 
         let mut pieces = Vec::new();
         let mut decoded_now = false;
@@ -95,8 +103,8 @@ impl Server<'_> {
                 self.blocks.delivered(block, decoded, part.len());
             }
         }
-        if sequential {
-            self.plan_ahead(&file, range.end);
+        if sequential_count > 0 {
+            self.plan_ahead(&file, range.end, sequential_count);
         } else if decoded_now {
             // Giving may wait until others are answered.
             hands.turn = None;
@@ -150,6 +158,7 @@ impl Server<'_> {
             file,
             block_size_bytes: self.image.superblock().block_size_bytes,
             last_end: AtomicU64::new(u64::MAX),
+            sequential_count: AtomicU32::new(0),
         });
         lock(&self.files).insert(node, Arc::clone(&file), file.size_bytes());
         Ok(file)
