@@ -59,16 +59,16 @@ impl BlockCache {
         self.state().blocks.get(block).map(Arc::clone)
     }
 
-    /// A block's contents, and whether this call has decoded them. `decode` fills the front of a buffer and says how much.
+    /// A block's contents. `decode` fills the front of a buffer and says how much.
     pub(crate) fn get(
         &self,
         block: Block,
         decode: impl FnOnce(&mut [u8]) -> Result<usize, Error>,
-    ) -> Result<(Arc<Decoded>, bool), Error> {
+    ) -> Result<Arc<Decoded>, Error> {
         let mut state = self.state();
         loop {
             if let Some(decoded) = state.blocks.get(&block) {
-                return Ok((Arc::clone(decoded), false));
+                return Ok(Arc::clone(decoded));
             }
             if !state.pending.contains(&block) {
                 break;
@@ -91,7 +91,7 @@ impl BlockCache {
             .blocks
             .insert(block, Arc::clone(&decoded), self.block_size_bytes);
         drop(pending);
-        Ok((decoded, true))
+        Ok(decoded)
     }
 
     /// Is the block here, or about to be?

@@ -19,12 +19,8 @@ pub(crate) struct Crew {
 
 #[derive(Debug, Default)]
 struct State {
-    /// How many threads there are.
-    thread_count: usize,
     someone_listens: bool,
     resting_count: usize,
-    /// How many wait for something that only an answer to someone else can end.
-    dependent_count: usize,
     /// What might be decoded ahead.
     plans: VecDeque<Plan>,
     has_ended: bool,
@@ -47,24 +43,6 @@ impl Crew {
             state: Mutex::default(),
             changed: Condvar::new(),
         }
-    }
-
-    /// Takes the calling thread in.
-    pub(crate) fn join(&self) {
-        self.state().thread_count += 1;
-    }
-
-    /// Does something that may have to wait until other requests are answered, which the calling thread must not be about
-    /// to do. If all others are waiting like that already, it is not done.
-    pub(crate) fn depend(&self, on_others: impl FnOnce()) {
-        let mut state = self.state();
-        if state.dependent_count + 1 >= state.thread_count {
-            return;
-        }
-        state.dependent_count += 1;
-        drop(state);
-        on_others();
-        self.state().dependent_count -= 1;
     }
 
     /// Rests until there is something to do.

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::protocol::{self, Fields, NOTIFY_STORE, REPLY_HEADER_SIZE_BYTES, reply_header};
+use crate::protocol::{self, REPLY_HEADER_SIZE_BYTES, reply_header};
 
 /// An opened and mounted `/dev/fuse`, which any number of threads may use.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Device {
     /// system has been unmounted, which the next [`Device::receive`] says.
     pub(crate) fn reply(&self, unique: u64, pieces: &[IoSlice<'_>]) {
         let header = reply_header(protocol::size_bytes(pieces), 0, unique);
-        let _ = self.send(&header, &[], pieces);
+        let _ = self.send(&header, pieces);
     }
 
     /// Answers a request with one piece.
@@ -54,32 +54,17 @@ impl Device {
 
     /// Answers a request with an errno.
     pub(crate) fn reply_error(&self, unique: u64, errno: i32) {
-        let _ = self.send(&reply_header(0, -errno, unique), &[], &[]);
-    }
-
-    /// Puts bytes of a file into the kernel's page cache, as if they had been read.
-    ///
-    /// The kernel waits for pages that are just being read, so whoever calls this must have answered its own request
-    /// before, and others must go on answering theirs.
-    pub(crate) fn store(&self, node: u64, offset: u64, bytes: &[u8]) {
-        let mut notice = Fields::default();
-        notice.u64(node).u64(offset).u32(bytes.len() as u32).u32(0);
-        let header = reply_header(notice.0.len() + bytes.len(), NOTIFY_STORE, 0);
-        let _ = self.send(&header, &notice.0, &[IoSlice::new(bytes)]);
+        let _ = self.send(&reply_header(0, -errno, unique), &[]);
     }
 
     /// All in one write, as the kernel demands.
     fn send(
         &self,
         header: &[u8; REPLY_HEADER_SIZE_BYTES],
-        body: &[u8],
         pieces: &[IoSlice<'_>],
     ) -> io::Result<usize> {
-        let mut all = Vec::with_capacity(2 + pieces.len());
+        let mut all = Vec::with_capacity(1 + pieces.len());
         all.push(IoSlice::new(header));
-        if !body.is_empty() {
-            all.push(IoSlice::new(body));
-        }
         all.extend_from_slice(pieces);
         (&self.0).write_vectored(&all)
     }

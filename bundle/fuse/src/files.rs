@@ -84,11 +84,9 @@ impl Server<'_> {
         let sequential_count = file.note(&range);
 
         let mut pieces = Vec::new();
-        let mut decoded_now = false;
         let mut position = range.start;
         while position < range.end {
-            let (piece, now) = self.piece(&file, position..range.end, hands)?;
-            decoded_now |= now;
+            let piece = self.piece(&file, position..range.end, hands)?;
             position += piece.size_bytes() as u64;
             pieces.push(piece);
         }
@@ -105,10 +103,6 @@ impl Server<'_> {
         }
         if sequential_count > 0 {
             self.plan_ahead(&file, range.end, sequential_count);
-        } else if decoded_now {
-            // Giving may wait until others are answered.
-            hands.turn = None;
-            self.give_rest(request.node, &file, &range, &pieces);
         }
         Ok(())
     }
@@ -164,13 +158,13 @@ impl Server<'_> {
         Ok(file)
     }
 
-    /// The front of a range of a file, at least one byte, and whether something had to be decoded for it.
+    /// The front of a range of a file, at least one byte.
     fn piece(
         &self,
         file: &OpenFile,
         range: Range<u64>,
         hands: &mut Hands<'_>,
-    ) -> Result<(Piece, bool), Failure> {
+    ) -> Result<Piece, Failure> {
         const TOO_SHORT: Failure = Failure::Image(bundle_squashfs::Error::Invalid(
             "a fragment block ends before a file in it does",
         ));
@@ -187,14 +181,14 @@ impl Server<'_> {
         };
         let part_bytes = part_bytes.min(left_bytes);
         if block.is_hole() {
-            return Ok((Piece::Hole(part_bytes), false));
+            return Ok(Piece::Hole(part_bytes));
         }
-        let (decoded, now) = self.decoded(block, hands)?;
+        let decoded = self.decoded(block, hands)?;
         let part = within as usize..within as usize + part_bytes;
         if part.end > decoded.bytes().len() {
             return Err(TOO_SHORT);
         }
-        Ok((Piece::Data(block, decoded, part), now))
+        Ok(Piece::Data(block, decoded, part))
     }
 
     /// A block's contents, out of the cache or decoded into it.
@@ -202,9 +196,9 @@ impl Server<'_> {
         &self,
         block: Block,
         hands: &mut Hands<'_>,
-    ) -> Result<(Arc<Decoded>, bool), bundle_squashfs::Error> {
+    ) -> Result<Arc<Decoded>, bundle_squashfs::Error> {
         if let Some(decoded) = self.blocks.find(&block) {
-            return Ok((decoded, false));
+            return Ok(decoded);
         }
         // This takes its time, whether this thread decodes or waits for another that does.
         if self.has_processors || self.device.is_pending() {
@@ -213,46 +207,6 @@ impl Server<'_> {
         let reader = &mut hands.reader;
         self.blocks
             .get(block, |space| reader.read_up_to(self.image, block, space))
-    }
-
-    /// Gives the kernel what is left of the blocks of which a read wanted a part. Someone reads here and there, and may
-    /// come back: the block need not be decoded again then.
-    fn give_rest(&self, node: u64, file: &OpenFile, range: &Range<u64>, pieces: &[Piece]) {
-        // The last page of a file is left out if it is not whole: kernels have got that wrong.
-        let file_end = file.file.size_bytes / self.page_size_bytes * self.page_size_bytes;
-        let mut position = range.start;
-        for piece in pieces {
-            if let Piece::Data(block, decoded, part) = piece
-                && file.blocks.at(position).is_some()
-            {
-                let start = position - part.start as u64;
-                let end = (start + decoded.bytes().len() as u64).min(file_end);
-                self.give(node, start, start..position, block, decoded);
-                self.give(
-                    node,
-                    start,
-                    position + part.len() as u64..end,
-                    block,
-                    decoded,
-                );
-            }
-            position += piece.size_bytes() as u64;
-        }
-    }
-
-    fn give(&self, node: u64, start: u64, range: Range<u64>, block: &Block, decoded: &Decoded) {
-        let whole = range.start.next_multiple_of(self.page_size_bytes)
-            ..range.end / self.page_size_bytes * self.page_size_bytes;
-        if whole.is_empty() {
-            return;
-        }
-        let part = (whole.start - start) as usize..(whole.end - start) as usize;
-        // The kernel waits for pages that others are just reading.
-        self.crew.depend(|| {
-            self.device
-                .store(node, whole.start, &decoded.bytes()[part.clone()]);
-            self.blocks.delivered(block, decoded, part.len());
-        });
     }
 }
 

@@ -19,6 +19,10 @@
 //! links, listings, contents. It opens files without asking. What is left is each name's first look-up, and each
 //! page's first read.
 //!
+//! Nothing is pushed into the kernel's cache (`FUSE_NOTIFY_STORE`), though that saves requests: the push waits for pages that are just
+//! being read. If the server is killed meanwhile, the request for those pages is never answered, the push never
+//! ends, and with it neither does the process that would have to end for the kernel to give the request up.
+//!
 //! # Memory
 //!
 //! - decoded blocks: [`Options::cache_size_bytes`], and for each thread those of one read, two blocks with the kernel's usual

@@ -28,9 +28,6 @@ pub(crate) const READ_SIZE_LIMIT_BYTES: u32 = 1 << 20;
 /// How many seconds the kernel may believe what it was told. An image never changes: ten years.
 pub(crate) const VALID_S: u64 = 10 * 365 * 24 * 3600;
 
-/// The `code` of a message that nobody asked for: put these bytes into the page cache.
-pub(crate) const NOTIFY_STORE: i32 = 4;
-
 /// Requests by number.
 pub(crate) mod opcode {
     pub(crate) const LOOKUP: u32 = 1;

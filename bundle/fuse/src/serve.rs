@@ -43,8 +43,6 @@ pub(crate) struct Server<'a> {
     pub(crate) ahead: Ahead,
     /// Can threads run at the same time? On a single processor it does not pay to wake one for another.
     pub(crate) has_processors: bool,
-    /// Size of a page of the kernel's cache.
-    pub(crate) page_size_bytes: u64,
     pub(crate) crew: Crew,
     agreement: OnceLock<Agreement>,
     damage_reported: AtomicBool,
@@ -108,7 +106,6 @@ pub fn serve(
         ahead: Ahead::new(),
         has_processors: processor_count() > 1,
         crew: Crew::new(),
-        page_size_bytes: page_size_bytes(),
         agreement: OnceLock::new(),
         damage_reported: AtomicBool::new(false),
         on_damage,
@@ -173,7 +170,7 @@ impl Server<'_> {
         }
         let Some((reply, agreement)) = negotiate(
             request.body,
-            self.page_size_bytes,
+            page_size_bytes(),
             self.options.readahead_size_bytes,
         ) else {
             self.device.reply_error(request.unique, libc::EPROTO);
@@ -187,7 +184,6 @@ impl Server<'_> {
     }
 
     fn work(&self, space: &mut [u8]) -> io::Result<()> {
-        self.crew.join();
         let mut hands = Hands {
             reader: BlockReader::new(),
             turn: None,

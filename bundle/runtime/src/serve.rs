@@ -11,7 +11,7 @@ use crate::request::StartRequest;
 use crate::stdio;
 
 /// A program that starts maps a large file and touches a page here and there (see ARCHITECTURE.md).
-const PROGRAM_READAHEAD_SIZE_BYTES: u32 = 32 << 10;
+const PROGRAM_READAHEAD_SIZE_BYTES: u32 = 64 << 10;
 
 /// Serves until the file system is unmounted, that is, until the last process that could see it is gone.
 pub(crate) fn serve(
