@@ -42,7 +42,7 @@ fn assert_given_up(output: &Output, parts: &[&str]) {
 #[test]
 fn a_seccomp_profile_like_dockers() {
     for who in Who::all() {
-        let site = Site::new(*who, SHELL);
+        let site = Site::new(*who, SHELL).without_opening_fuse();
         let output = without_namespaces(|| site.run("", &SHOW));
         assert_rung_4(
             &output,
@@ -59,7 +59,7 @@ fn a_seccomp_profile_like_dockers() {
 #[test]
 fn bench_measures_under_a_seccomp_profile_like_dockers() {
     for who in Who::all() {
-        let site = Site::new(*who, Bundle::Bench);
+        let site = Site::new(*who, Bundle::Bench).without_opening_fuse();
         let output = without_namespaces(|| site.run("", &["--size", "test"]));
         assert_code(&output, 0);
         assert_eq!(seed_lines(&stdout(&output)).len(), 3);

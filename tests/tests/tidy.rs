@@ -7,23 +7,46 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Who may depend on whom, within the workspace. The end-to-end tests may depend on all.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: &[(&str, &[&str])] = &[
     ("kernels", &[]),
     ("results", &[]),
     ("reports", &["results"]),
     ("harness", &["kernels", "reports", "results"]),
     ("bundle-format", &[]),
     ("bundle-squashfs", &[]),
+    ("bundle-container", &[]),
+    ("bundle-image", &[]),
+    ("bundle-import", &["bundle-container", "bundle-image"]),
     ("bundle-fuse", &["bundle-squashfs"]),
     (
         "bundle-runtime",
-        &["bundle-format", "bundle-fuse", "bundle-squashfs"],
+        &[
+            "bundle-container",
+            "bundle-format",
+            "bundle-fuse",
+            "bundle-squashfs",
+        ],
     ),
     (
         "bundle-launch",
-        &["bundle-format", "bundle-runtime", "bundle-squashfs"],
+        &[
+            "bundle-container",
+            "bundle-format",
+            "bundle-runtime",
+            "bundle-squashfs",
+        ],
     ),
-    ("bundle", &["bundle-format", "bundle-squashfs"]),
+    (
+        "bundle",
+        &[
+            "bundle-container",
+            "bundle-format",
+            "bundle-image",
+            "bundle-import",
+            "bundle-runtime",
+            "bundle-squashfs",
+        ],
+    ),
 ];
 
 /// Where unsafe code is allowed: calls into C, system calls that no library wraps, and what runs between fork and exec.

@@ -53,7 +53,7 @@ fn it_tells_the_truth_about_every_rung() {
 #[test]
 fn a_host_without_namespaces() {
     for who in Who::all() {
-        let site = Site::new(*who, SHELL);
+        let site = Site::new(*who, SHELL).without_opening_fuse();
         let output = without_namespaces(|| site.run("", &["--verify", "--json"]));
         assert_code(&output, 0);
         let report = report(&output);

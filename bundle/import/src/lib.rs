@@ -1,0 +1,1 @@
+//! Bringing container images from registries, daemons and files into squashfs images, without unpacking them anywhere.
