@@ -20,7 +20,7 @@ use crate::channel::{Channel, Message};
 use crate::ffi::ChildState;
 use crate::front::Signals;
 use crate::orphans::{self, Children};
-use crate::request::{Attempt, Job, Rung};
+use crate::request::{Attempt, Files, Job, Rung};
 use crate::{Error, cached, child, directory, ffi, serve, stdio};
 
 /// Runs the keeper in a process that has just been forked for it.
@@ -84,6 +84,8 @@ fn open_null() -> Option<File> {
 /// The image, kept in a way that has to be undone.
 enum Kept {
     Nothing,
+    /// A sandbox, which stays.
+    Sandbox(std::path::PathBuf),
     Directory(directory::PrivateDirectory),
     Cached(cached::CachedImage),
 }
@@ -122,13 +124,16 @@ fn place(attempt: &Attempt<'_>, front: &Channel) -> Result<Kept, Error> {
             None,
         );
     };
+    if let Files::Directory(path) = attempt.request.files {
+        return Ok(Kept::Sandbox(path.to_owned()));
+    }
     if attempt.job == Job::Probe {
         return directory::probe_somewhere(announce).map(Kept::Directory);
     }
     if attempt.request.keep_cache {
         return cached::open_or_make(attempt.request, announce).map(Kept::Cached);
     }
-    directory::unpack_somewhere(attempt.request.image, announce).map(Kept::Directory)
+    directory::unpack_somewhere(attempt.request.image(), announce).map(Kept::Directory)
 }
 
 impl Kept {
@@ -136,6 +141,7 @@ impl Kept {
     fn place(&self) -> Vec<u8> {
         let path = match self {
             Kept::Nothing => return Vec::new(),
+            Kept::Sandbox(path) => path.clone(),
             Kept::Directory(directory) => directory.image_path(),
             Kept::Cached(image) => image.path().to_owned(),
         };
@@ -145,6 +151,7 @@ impl Kept {
     fn notice(&self, reason: &str) -> Option<String> {
         let place = match self {
             Kept::Nothing => return None,
+            Kept::Sandbox(_) => "mounts, --root and --rw have no effect".to_owned(),
             Kept::Directory(directory) => format!(
                 "the unpacked copy is in {} and is removed at the end",
                 directory.path().display()
@@ -192,8 +199,8 @@ fn attend<'scope>(
             .map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
         if watch_payloads && payloads_happened {
             match payloads.receive() {
-                Some((Message::Mounted { own_ids_only }, Some(device))) => {
-                    let serve = move || serve::serve(attempt.request, device, own_ids_only, front);
+                Some((Message::Mounted { owner }, Some(device))) => {
+                    let serve = move || serve::serve(attempt.request, device, owner, front);
                     // The device is closed then, and the payload's process learns that nobody serves.
                     if std::thread::Builder::new()
                         .spawn_scoped(scope, serve)
@@ -216,6 +223,7 @@ fn attend<'scope>(
             match front.receive() {
                 Some((Message::Go(_), _)) => {
                     if attempt.job == Job::Run
+                        && !attempt.request.quiet
                         && let Some(notice) = kept.notice(attempt.reason)
                     {
                         stdio::say(&notice);
