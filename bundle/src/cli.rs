@@ -1,20 +1,26 @@
 //! The command line, and turning its flags into a plan.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use bundle_format::is_name;
+use bundle_container::settings;
+use bundle_format::{ContainerInfo, is_name};
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::configuration;
+use crate::exec::ExecPlan;
 use crate::gather::Include;
 use crate::image::ImageOptions;
 use crate::inspect::InspectPlan;
 use crate::keys::KeygenPlan;
 use crate::pack::{PackPlan, Packed};
+use crate::root_fs::RootFs;
 use crate::sign::SignPlan;
+use crate::start::{BatchPlan, StartPlan};
 use crate::verify::VerifyPlan;
 
 /// Makes one self-running file out of a program and everything that it needs to run
@@ -31,6 +37,12 @@ pub struct Cli {
 pub enum Command {
     /// Pack a program with its loader and libraries, or an image, into one executable file
     Pack(PackFlags),
+    /// Start a container from a sandbox or an image
+    Start(StartPlan),
+    /// Start a container from a configuration that names its root file system
+    Batch(BatchPlan),
+    /// Execute a command in a container that runs
+    Exec(ExecPlan),
     /// Show what a bundle holds
     Inspect(InspectPlan),
     /// Check every byte of a bundle, and who has signed it, without executing it
@@ -48,16 +60,28 @@ pub enum Command {
 
 /// The flags of `bundle pack`, as given.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").required(true).args(["exe", "image"])))]
+#[command(group(ArgGroup::new("packed").required(true).args(["exe", "image", "what"])))]
 pub struct PackFlags {
+    /// What to pack: a squashfs image, or the name of a sandbox
+    #[arg(value_name = "IMAGE|NAME")]
+    what: Option<OsString>,
     /// The program to pack
     #[arg(long, value_name = "PATH")]
     exe: Option<PathBuf>,
-    /// The squashfs image to pack, a root file system of its own, as it is
+    /// The squashfs image to pack; the same as naming it without an option
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
+    /// What the bundle is, in a few words
+    #[arg(short, long = "desc", value_name = "TEXT", conflicts_with = "exe")]
+    description: Option<String>,
+    /// Where the bundle's --keep and --extract unpack the image, with ${VARIABLE}s [default: a directory named like it]
+    #[arg(short, long, value_name = "DIR", conflicts_with = "exe")]
+    target: Option<String>,
+    /// Pack the user's environ.d, mounts.d and settings too, besides the system's
+    #[arg(short, long, conflicts_with = "exe")]
+    all: bool,
     /// Also pack the file or directory SRC as DST in the image (may be repeated)
-    #[arg(long, value_name = "SRC:DST", value_parser = parse_include, conflicts_with = "image")]
+    #[arg(long, value_name = "SRC:DST", value_parser = parse_include, requires = "exe")]
     include: Vec<Include>,
     /// Set a variable for the payload unless its user has set it (may be repeated)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
@@ -83,13 +107,8 @@ pub struct PackFlags {
     /// Use another launcher than the one built in
     #[arg(long, value_name = "FILE")]
     launcher: Option<PathBuf>,
-    /// With --image: what is executed unless the bundle's command line says otherwise
-    #[arg(
-        last = true,
-        value_name = "COMMAND",
-        requires = "image",
-        conflicts_with = "exe"
-    )]
+    /// Of an image: what is executed unless the bundle's command line says otherwise
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "exe")]
     command: Vec<String>,
 }
 
@@ -105,8 +124,8 @@ impl PackFlags {
     /// If no usable name follows from the file name of what is packed, or `SOURCE_DATE_EPOCH` is no number.
     pub fn plan(self) -> Result<PackPlan> {
         let Compression::Zstd = self.codec;
-        let (path, packed) = match (self.exe, self.image) {
-            (Some(executable), _) => (
+        let (path, packed) = match self.exe {
+            Some(executable) => (
                 executable.clone(),
                 Packed::Program {
                     executable,
@@ -117,14 +136,25 @@ impl PackFlags {
                     },
                 },
             ),
-            (None, Some(image)) => (
-                image.clone(),
-                Packed::Image {
-                    image,
-                    command: self.command,
-                },
-            ),
-            (None, None) => bail!("nothing to pack (use --exe or --image)"),
+            None => {
+                let settings = configuration::load()?;
+                let what = self.image.map(Into::into).or(self.what);
+                let source = RootFs::find(&what.unwrap_or_default(), &settings, "pack")?;
+                let all = self.all || settings.is_on(&settings::BUNDLE_ALL);
+                let container = ContainerInfo {
+                    description: self.description.unwrap_or_default(),
+                    target: self.target.unwrap_or_default(),
+                    ..configuration::packed(&settings, all)?
+                };
+                (
+                    source.path().to_owned(),
+                    Packed::Image {
+                        source,
+                        command: self.command,
+                        container,
+                    },
+                )
+            }
         };
         let name = match self.name {
             Some(name) => name,
@@ -153,7 +183,11 @@ impl PackFlags {
 fn name_after(path: &Path, packed: &Packed) -> Result<String> {
     let name = match packed {
         Packed::Program { .. } => path.file_name(),
-        Packed::Image { .. } => path.file_stem(),
+        Packed::Image {
+            source: RootFs::Image(_),
+            ..
+        } => path.file_stem(),
+        Packed::Image { .. } => path.file_name(),
     };
     let name = name.and_then(|name| name.to_str());
     name.map(str::to_owned).with_context(|| {
@@ -165,7 +199,13 @@ fn name_after(path: &Path, packed: &Packed) -> Result<String> {
 }
 
 fn output_after(path: &Path) -> PathBuf {
-    let mut output = path.file_stem().unwrap_or_default().to_owned();
+    // A directory's name has no extension, whatever dots are in it.
+    let name = if path.is_dir() {
+        path.file_name()
+    } else {
+        path.file_stem()
+    };
+    let mut output = name.unwrap_or_default().to_owned();
     output.push(".run");
     output.into()
 }

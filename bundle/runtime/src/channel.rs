@@ -122,9 +122,12 @@ fn encode(message: &Message) -> Vec<u8> {
         Message::Damaged(text) => (7, text.clone().into()),
         Message::Refused(refusal) => (8, refusal.encode()),
         Message::Holds => (9, vec![]),
-        Message::Mounted { owner } => (10, owner.map_or_else(Vec::new, |(uid, gid)| {
-            [uid.to_le_bytes(), gid.to_le_bytes()].concat()
-        })),
+        Message::Mounted { owner } => (
+            10,
+            owner.map_or_else(Vec::new, |(uid, gid)| {
+                [uid.to_le_bytes(), gid.to_le_bytes()].concat()
+            }),
+        ),
         Message::Go(place) => (11, place.clone()),
     };
     let mut bytes = vec![kind];

@@ -12,9 +12,9 @@ use nix::unistd::Pid;
 
 use crate::channel::{Channel, Message};
 use crate::front::Signals;
+use crate::inside::Inside;
 use crate::mount_point::KeepVisible;
 use crate::namespace::{self, Privilege};
-use crate::inside::Inside;
 use crate::request::{Attempt, Files, Job, Payload, Rung, StartRequest};
 use crate::unpack::Unmasked;
 use crate::{

@@ -127,6 +127,10 @@ pub enum Error {
         outcome: String,
     },
 
+    /// A child has said already what went wrong.
+    #[error("nothing was unpacked")]
+    Told,
+
     /// The program is not in the image.
     #[error("cannot find '{0}' in the image (give a path in it, or a name that its PATH has)")]
     NotInImage(String),

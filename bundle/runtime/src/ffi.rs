@@ -236,7 +236,11 @@ pub(crate) fn set_loopback_up() -> Result<(), Errno> {
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as _;
     // SAFETY: the structure is the one that the request takes, and lives until the call returns.
     Errno::result(unsafe {
-        libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request)
+        libc::ioctl(
+            socket.as_raw_fd(),
+            libc::SIOCSIFFLAGS as _,
+            &raw const request,
+        )
     })
     .map(drop)
 }

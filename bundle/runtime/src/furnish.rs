@@ -90,12 +90,11 @@ pub(crate) fn furnish(
     if container.restrict_devices || container.namespaces.ipc {
         restrict_devices(root, container, &working_directory)?;
     }
-    let host_user = user::HostUser::of_process(container.remap_root && privilege != Privilege::Host);
+    let host_user =
+        user::HostUser::of_process(container.remap_root && privilege != Privilege::Host);
     user::add(root, &host_user, privilege);
     add_time_zone(root);
-    if privilege == Privilege::RemappedRoot
-        && root.is_directory(Path::new("/etc/apt/apt.conf.d"))
-    {
+    if privilege == Privilege::RemappedRoot && root.is_directory(Path::new("/etc/apt/apt.conf.d")) {
         let _ = root.write(Path::new(APT_FILE), APT_TEXT.as_bytes(), 0o644);
     }
     let mut environment = environment(root, container)?;
@@ -107,7 +106,12 @@ pub(crate) fn furnish(
     mounts::mount_all(root, &hooked, &working_directory)?;
     mounts::mount_all(root, &late, &working_directory)?;
     mounts::mount_all(root, &container.mounts, &working_directory)?;
-    environment.extend(container.variables.iter().map(|(name, value)| (name.into(), value.clone())));
+    environment.extend(
+        container
+            .variables
+            .iter()
+            .map(|(name, value)| (name.into(), value.clone())),
+    );
     user::add_variables(root, &host_user, &mut environment);
     Ok(environment)
 }
@@ -121,7 +125,11 @@ pub(crate) fn outside(
     let mut environment = environment(&inside, container)?;
     let variables = container.variables.iter();
     environment.extend(variables.map(|(name, value)| (name.into(), value.clone())));
-    user::add_variables(&inside, &user::HostUser::of_process(false), &mut environment);
+    user::add_variables(
+        &inside,
+        &user::HostUser::of_process(false),
+        &mut environment,
+    );
     Ok(environment)
 }
 

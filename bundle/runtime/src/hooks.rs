@@ -26,7 +26,8 @@ pub(crate) fn run_all(
     let environment_file = scratch.join("environment");
     let fstab = scratch.join("fstab");
     let write = |path: &Path, bytes: &[u8]| {
-        fs::write(path, bytes).map_err(|error| failed("write", path)(crate::error::errno_of(&error)))
+        fs::write(path, bytes)
+            .map_err(|error| failed("write", path)(crate::error::errno_of(&error)))
     };
     let read = |path: &Path| {
         fs::read(path).map_err(|error| failed("read", path)(crate::error::errno_of(&error)))

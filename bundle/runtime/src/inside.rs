@@ -115,11 +115,7 @@ impl Inside {
             Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
             Err(errno) => return Err(errno),
         };
-        if !file
-            .metadata()
-            .map_err(|error| errno_of(&error))?
-            .is_file()
-        {
+        if !file.metadata().map_err(|error| errno_of(&error))?.is_file() {
             return Ok(None);
         }
         let mut bytes = Vec::new();

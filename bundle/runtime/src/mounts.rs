@@ -38,10 +38,13 @@ fn mount_one(root: &Inside, entry: &Mount, working_directory: &Path) -> Result<(
     let target = Path::new(&entry.target);
     let is_remount = entry.flags & flags::MS_REMOUNT != 0;
     let is_bind = entry.flags & flags::MS_BIND != 0 && !is_remount;
-    let source = entry.source.as_ref().map(|source| match is_bind || entry.is_move {
-        true => working_directory.join(source),
-        false => PathBuf::from(source),
-    });
+    let source = entry
+        .source
+        .as_ref()
+        .map(|source| match is_bind || entry.is_move {
+            true => working_directory.join(source),
+            false => PathBuf::from(source),
+        });
     let failed = |errno, remedy: &str| Error::Mount {
         source_name: source
             .as_ref()
@@ -56,8 +59,12 @@ fn mount_one(root: &Inside, entry: &Mount, working_directory: &Path) -> Result<(
         let errno = crate::error::errno_of(&error);
         return Err(failed(errno, " (is the source there, on the host?)"));
     }
-    let found = create(root, entry, source.as_deref(), target)
-        .map_err(|errno| failed(errno, " (does its place exist? x-create=dir or =file makes it)"))?;
+    let found = create(root, entry, source.as_deref(), target).map_err(|errno| {
+        failed(
+            errno,
+            " (does its place exist? x-create=dir or =file makes it)",
+        )
+    })?;
     let place = place_of(&found);
     if entry.detach {
         return umount2(&place, MntFlags::MNT_DETACH).map_err(|errno| failed(errno, ""));
@@ -124,7 +131,8 @@ fn attach(entry: &Mount, source: Option<&Path>, place: &Path) -> Result<(), Errn
 
 /// What a second call does: a bind mount's own flags, and how mounts spread.
 fn finish(root: &Inside, entry: &Mount, target: &Path, has_own_flags: bool) -> Result<(), Errno> {
-    let own = entry.flags & !(flags::MS_BIND | flags::MS_REC | flags::MS_REMOUNT | flags::MS_SILENT);
+    let own =
+        entry.flags & !(flags::MS_BIND | flags::MS_REC | flags::MS_REMOUNT | flags::MS_SILENT);
     if own == 0 && entry.propagation == 0 {
         return Ok(());
     }
@@ -140,7 +148,12 @@ fn finish(root: &Inside, entry: &Mount, target: &Path, has_own_flags: bool) -> R
         }
     }
     let below = entry.propagation & flags::MS_REC;
-    for bit in [flags::MS_PRIVATE, flags::MS_SHARED, flags::MS_SLAVE, flags::MS_UNBINDABLE] {
+    for bit in [
+        flags::MS_PRIVATE,
+        flags::MS_SHARED,
+        flags::MS_SLAVE,
+        flags::MS_UNBINDABLE,
+    ] {
         if entry.propagation & bit != 0 {
             let change = ms_flags(bit | below);
             mount(None::<&str>, &place, None::<&str>, change, None::<&str>)?;

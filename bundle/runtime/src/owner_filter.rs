@@ -53,7 +53,11 @@ pub(crate) fn program() -> Vec<sock_filter> {
         program.push(jump(*call as u32, (count - index) as u8, 0));
     }
     for (index, call) in ASKING_CALLS.iter().enumerate() {
-        program.push(jump(*call as u32, (ASKING_CALLS.len() - index + 1) as u8, 0));
+        program.push(jump(
+            *call as u32,
+            (ASKING_CALLS.len() - index + 1) as u8,
+            0,
+        ));
     }
     program.push(statement(RETURN, ALLOW));
     program.push(statement(RETURN, PRETEND));
@@ -61,7 +65,11 @@ pub(crate) fn program() -> Vec<sock_filter> {
     program.push(jump(u32::MAX, 0, 1));
     program.push(statement(RETURN, ALLOW));
     program.push(statement(RETURN, PRETEND));
-    debug_assert!(program.iter().all(|step| step.code != JUMP_IF_EQUAL || step.jt < 32));
+    debug_assert!(
+        program
+            .iter()
+            .all(|step| step.code != JUMP_IF_EQUAL || step.jt < 32)
+    );
     program
 }
 

@@ -24,9 +24,9 @@ pub(crate) fn exec(
 ) -> Result<Infallible, Error> {
     let variables = environment(request, rung, place);
     let (program, words) = match request.payload {
-        Payload::Program { executable, loader } => {
-            program_line(executable, loader, &place.root, request.words)
-        }
+        Payload::Program {
+            executable, loader, ..
+        } => program_line(executable, loader, &place.root, request.words),
         Payload::Container(container) => {
             let words = request.words.get(1..).unwrap_or_default();
             image_command::command_line(place, container, words, &variables)?
@@ -75,12 +75,19 @@ fn environment(request: &StartRequest<'_>, rung: Rung, place: &Place) -> Vec<(Os
         Some(environment) => environment.clone(),
         None => std::env::vars_os().collect(),
     };
+    let asked = match request.payload {
+        Payload::Program { variables, .. } => variables,
+        Payload::Container(_) => &[],
+    };
+    let asked = asked
+        .iter()
+        .map(|(name, value)| (name.into(), value.clone()));
     let defaults = request.environment.iter();
     let defaults = defaults.map(|(name, value)| (name.into(), value.into()));
     let own = own.into_iter().map(|(name, value)| (name.into(), value));
     // The last one that was given counts.
     let mut variables: Vec<(OsString, OsString)> = Vec::new();
-    for (name, value) in defaults.chain(given).chain(own) {
+    for (name, value) in defaults.chain(given).chain(asked).chain(own) {
         match variables.iter_mut().find(|(set, _)| *set == name) {
             Some((_, old)) => *old = value,
             None => variables.push((name, value)),

@@ -118,6 +118,8 @@ pub enum Payload<'a> {
         executable: &'a str,
         /// Its dynamic loader; none for a static program.
         loader: Option<&'a Loader>,
+        /// Variables that the command line sets.
+        variables: &'a [(String, OsString)],
     },
     /// Something in a root file system of its own.
     Container(&'a Container),

@@ -48,10 +48,12 @@ pub fn unpack(
         directory,
         ownership,
         available.min(THREAD_COUNT_LIMIT),
+        &|_| (),
     )
 }
 
-/// Unpacks `image` into the directory with `thread_count` threads, this one included.
+/// Unpacks `image` into the directory with `thread_count` threads, this one included. `progress` is told of bytes that have been
+/// written to files.
 ///
 /// # Errors
 /// As [`unpack`].
@@ -60,6 +62,7 @@ pub fn unpack_with_threads(
     directory: BorrowedFd<'_>,
     ownership: Ownership,
     thread_count: usize,
+    progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(), Error> {
     let entries = image.walk()?;
     make_directories(&entries, directory)?;
@@ -81,7 +84,7 @@ pub fn unpack_with_threads(
         }
     }
     for batch in files.chunks(OPEN_FILE_COUNT) {
-        write_files(image, batch, directory, thread_count)?;
+        write_files(image, batch, directory, thread_count, progress)?;
     }
     for (first, path) in hard_links {
         nix::unistd::linkat(
@@ -152,6 +155,7 @@ fn write_files(
     files: &[(&WalkEntry, &FileInode)],
     directory: BorrowedFd<'_>,
     thread_count: usize,
+    progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(), Error> {
     let targets = files
         .iter()
@@ -163,7 +167,7 @@ fn write_files(
         let mut reader = BlockReader::new();
         let mut buffer = vec![0; image.superblock().block_size_bytes as usize];
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let done = run(job, image, &targets, &mut reader, &mut buffer);
+            let done = run(job, image, &targets, &mut reader, &mut buffer).map(progress);
             if done.is_err() {
                 // The other threads find nothing more to do.
                 next.store(jobs.len(), Ordering::Relaxed);
@@ -241,13 +245,14 @@ fn plan(image: &Image<'_>, files: &[(&WalkEntry, &FileInode)]) -> Result<Vec<Job
     Ok(jobs)
 }
 
+/// Does one job, and returns how much it has written.
 fn run(
     job: &Job,
     image: &Image<'_>,
     targets: &[Target<'_>],
     reader: &mut BlockReader,
     buffer: &mut [u8],
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     match job {
         Job::Data {
             target,
@@ -256,7 +261,8 @@ fn run(
         } => {
             let bytes = &mut buffer[..block.size_bytes as usize];
             reader.read(image, *block, bytes)?;
-            write(&targets[*target], bytes, *offset)
+            write(&targets[*target], bytes, *offset)?;
+            Ok(bytes.len() as u64)
         }
         Job::Fragment { block, tails } => {
             let size_bytes = reader.read_up_to(image, *block, buffer)?;
@@ -266,7 +272,7 @@ fn run(
                 let bytes = bytes.ok_or(ImageError::OutOfBounds("fragment"))?;
                 write(&targets[tail.target], bytes, tail.offset_in_file)?;
             }
-            Ok(())
+            Ok(tails.iter().map(|tail| tail.size_bytes as u64).sum())
         }
     }
 }

@@ -92,7 +92,12 @@ pub(crate) fn add(root: &Inside, host: &HostUser, privilege: Privilege) {
     let (nobody, nogroup) = (overflow_id("overflowuid"), overflow_id("overflowgid"));
     let mut user = host.user.clone();
     user.shell = shell_inside(root, &user.shell);
-    let old = |name: &str| root.read(Path::new(name)).ok().flatten().unwrap_or_default();
+    let old = |name: &str| {
+        root.read(Path::new(name))
+            .ok()
+            .flatten()
+            .unwrap_or_default()
+    };
     let (old_passwd, old_group) = (old(PASSWD), old(GROUP));
     let passwd = passwd_with_user(&old_passwd, &user, nobody, nogroup);
     let group = group_with_user(&old_group, &host.group, user.gid, nogroup);
@@ -112,7 +117,9 @@ fn shell_inside(root: &Inside, shell: &[u8]) -> Vec<u8> {
         return shell.to_vec();
     }
     let defaults = root.read(Path::new("/etc/default/useradd")).ok().flatten();
-    let default = defaults.as_deref().and_then(|text| default_of(text, "SHELL"));
+    let default = defaults
+        .as_deref()
+        .and_then(|text| default_of(text, "SHELL"));
     default.unwrap_or(FALLBACK_SHELL).to_vec()
 }
 
