@@ -7,18 +7,21 @@ use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
+use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{SigmaskHow, Signal, sigprocmask};
-use nix::unistd::Pid;
+use nix::unistd::{Gid, Pid, Uid};
 
 use crate::channel::{Channel, Message};
 use crate::front::Signals;
-use crate::inside::Inside;
+use crate::inside::{Inside, place_of};
 use crate::mount_point::KeepVisible;
 use crate::namespace::{self, Privilege};
 use crate::request::{Attempt, Files, Job, Payload, Rung, StartRequest};
 use crate::unpack::Unmasked;
 use crate::{
-    Container, Error, Step, confine, ffi, furnish, loop_device, orphans, payload, root, unpack,
+    Container, Error, Step, confine, ffi, furnish, init, loop_device, orphans, payload, root,
+    unpack,
 };
 
 /// Where the image is, as the payload sees it.
@@ -32,10 +35,37 @@ pub(crate) struct Place {
     pub(crate) environment: Option<Vec<(OsString, OsString)>>,
 }
 
+/// How the payload's process was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// As a process among the host's.
+    Fork,
+    /// As the first of a process namespace.
+    ProcessNamespace,
+    /// The same, in a user namespace that has no ids yet. Outside of it the process has these.
+    UserNamespace {
+        /// User.
+        uid: Uid,
+        /// Group.
+        gid: Gid,
+    },
+}
+
 /// Runs the payload's process. Never returns: it becomes the payload, or ends.
-pub(crate) fn run(attempt: &Attempt<'_>, keeper: &Channel, parent: Pid, signals: &Signals) -> ! {
+pub(crate) fn run(
+    attempt: &Attempt<'_>,
+    keeper: &Channel,
+    parent: Pid,
+    origin: Origin,
+    signals: &Signals,
+) -> ! {
+    // A parent outside of a process namespace has no number in it.
+    let parent = match origin {
+        Origin::Fork => parent,
+        _ => Pid::from_raw(0),
+    };
     let code = if orphans::end_with(parent) {
-        match make_way(attempt, keeper, parent)
+        match make_way(attempt, keeper, parent, origin)
             .and_then(|place| go(attempt, keeper, place, signals))
         {
             Ok(()) => 0,
@@ -52,12 +82,17 @@ pub(crate) fn run(attempt: &Attempt<'_>, keeper: &Channel, parent: Pid, signals:
 }
 
 /// Makes the payload's files visible to this process. None on rung 4, where the keeper does.
-fn make_way(attempt: &Attempt<'_>, keeper: &Channel, parent: Pid) -> Result<Option<Place>, Error> {
+fn make_way(
+    attempt: &Attempt<'_>,
+    keeper: &Channel,
+    parent: Pid,
+    origin: Origin,
+) -> Result<Option<Place>, Error> {
     if attempt.rung == Rung::Directory {
         return Ok(None);
     }
     let request = attempt.request;
-    let privilege = namespace::enter(request.container())?;
+    let privilege = namespace::enter(request.container(), origin)?;
     // Changing ids may have cleared it.
     if !orphans::end_with(parent) {
         ffi::exit_now(125);
@@ -118,6 +153,7 @@ fn enter_container(
         Job::Run => furnish::furnish(&inside, container, privilege, &base)?,
         Job::Probe => Vec::new(),
     };
+    hide(&inside, &base);
     if !container.writable {
         namespace::make_read_only(&root)?;
     }
@@ -127,6 +163,13 @@ fn enter_container(
         is_switched: true,
         environment: Some(environment),
     })
+}
+
+/// Where the host's `/proc` was bound into a container with all its mounts, what the container itself is made of came along.
+fn hide(inside: &Inside, base: &Path) {
+    if let Ok(found) = inside.find(base, OFlag::O_PATH | OFlag::O_DIRECTORY) {
+        let _ = umount2(&place_of(&found), MntFlags::MNT_DETACH);
+    }
 }
 
 /// Rungs 1 and 3: mounts the image at `at`.
@@ -193,6 +236,9 @@ fn go(
         return Ok(());
     }
     confine::confine(&place, request.container())?;
+    if place.is_switched && request.container().is_some_and(|it| it.namespaces.pid) {
+        init::stay_behind()?;
+    }
     payload::restore_sigpipe(request);
     ffi::set_disposition(Signal::SIGCHLD, signals.sigchld_was_ignored);
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&signals.before), None);

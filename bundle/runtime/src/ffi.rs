@@ -43,6 +43,48 @@ pub(crate) fn fork() -> Result<ForkResult, Errno> {
     unsafe { nix::unistd::fork() }
 }
 
+/// Forks a process that is the first of a process namespace, with a user namespace around it if that takes one. The process must
+/// have one thread. True for one in a user namespace, which has no ids yet.
+pub(crate) fn fork_into_process_namespace() -> Result<(ForkResult, bool), Errno> {
+    let fork = |flags: c_int| {
+        // SAFETY: without CLONE_VM and without a stack the call is fork with namespaces: the child goes on in a copy of this
+        // process, which has one thread.
+        Errno::result(unsafe {
+            libc::syscall(
+                libc::SYS_clone,
+                libc::c_long::from(flags | libc::SIGCHLD),
+                0,
+                0,
+                0,
+                0,
+            )
+        })
+    };
+    let (pid, is_in_user_namespace) = match fork(libc::CLONE_NEWPID) {
+        Err(Errno::EPERM) => (fork(libc::CLONE_NEWPID | libc::CLONE_NEWUSER)?, true),
+        forked => (forked?, false),
+    };
+    let forked = if pid == 0 {
+        ForkResult::Child
+    } else {
+        let child = Pid::from_raw(pid as libc::pid_t);
+        ForkResult::Parent { child }
+    };
+    Ok((forked, is_in_user_namespace))
+}
+
+/// Closes all descriptors from `first` on.
+pub(crate) fn close_from(first: u32) {
+    // SAFETY: nothing that this process does from here on uses a descriptor that it has not opened itself.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    if done != 0 {
+        for number in first.cast_signed()..1024 {
+            // SAFETY: as above; on a number that is no descriptor it fails.
+            unsafe { libc::close(number) };
+        }
+    }
+}
+
 /// Ends this process at once, without running anything that belongs to the process it was forked from.
 pub(crate) fn exit_now(code: u8) -> ! {
     // SAFETY: _exit has no preconditions.

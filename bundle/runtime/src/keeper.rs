@@ -14,9 +14,10 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{ForkResult, Pid, getpid};
+use nix::unistd::{ForkResult, Pid, getegid, geteuid, getpid};
 
 use crate::channel::{Channel, Message};
+use crate::child::Origin;
 use crate::ffi::ChildState;
 use crate::front::Signals;
 use crate::orphans::{self, Children};
@@ -27,12 +28,12 @@ use crate::{Error, cached, child, directory, ffi, serve, stdio};
 pub(crate) fn run(attempt: &Attempt<'_>, front: &Channel, signals: &Signals) -> ! {
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let keeper = getpid();
-    let forked = Channel::pair().and_then(|(own, payloads)| match ffi::fork() {
-        Ok(ForkResult::Child) => {
+    let forked = Channel::pair().and_then(|(own, payloads)| match fork(attempt) {
+        Ok((ForkResult::Child, origin)) => {
             drop(own);
-            child::run(attempt, &payloads, keeper, signals)
+            child::run(attempt, &payloads, keeper, origin, signals)
         }
-        Ok(ForkResult::Parent { child }) => Ok((child, own)),
+        Ok((ForkResult::Parent { child }, _)) => Ok((child, own)),
         Err(errno) => Err(Error::Process {
             operation: "fork the payload's process",
             errno,
@@ -54,6 +55,26 @@ pub(crate) fn run(attempt: &Attempt<'_>, front: &Channel, signals: &Signals) -> 
             ffi::exit_now(0)
         }
     }
+}
+
+/// Forks the payload's process, into a process namespace if it is to have its own and there are to be namespaces at all.
+fn fork(attempt: &Attempt<'_>) -> Result<(ForkResult, Origin), Errno> {
+    let has_own = attempt.rung != Rung::Directory
+        && attempt
+            .request
+            .container()
+            .is_some_and(|container| container.namespaces.pid);
+    if !has_own {
+        return Ok((ffi::fork()?, Origin::Fork));
+    }
+    let (uid, gid) = (geteuid(), getegid());
+    let (forked, is_in_user_namespace) = ffi::fork_into_process_namespace()?;
+    let origin = if is_in_user_namespace {
+        Origin::UserNamespace { uid, gid }
+    } else {
+        Origin::ProcessNamespace
+    };
+    Ok((forked, origin))
 }
 
 fn detach() {

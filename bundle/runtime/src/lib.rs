@@ -26,6 +26,7 @@ mod furnish;
 mod hooks;
 mod image_command;
 mod image_source;
+mod init;
 mod inside;
 mod keeper;
 mod ladder;

@@ -137,7 +137,8 @@ fn finish(root: &Inside, entry: &Mount, target: &Path, has_own_flags: bool) -> R
         return Ok(());
     }
     // Opened again: what was opened before is covered by what has been mounted.
-    let place = place_of(&root.find(target, OFlag::O_PATH)?);
+    let mounted = root.find(target, OFlag::O_PATH)?;
+    let place = place_of(&mounted);
     if has_own_flags && own != 0 {
         let own = ms_flags(own);
         // With all below it, where the kernel can do that (Linux 5.12).

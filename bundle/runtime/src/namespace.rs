@@ -15,7 +15,9 @@ use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
+use nix::unistd::{Gid, Uid};
 
+use crate::child::Origin;
 use crate::mount_point::{self, KeepVisible};
 use crate::unpack::Ownership;
 use crate::{Container, Error, Namespaces, Step, ffi};
@@ -54,15 +56,25 @@ impl Privilege {
 
 /// Moves this process, which must have one thread, into a mount namespace of its own, and into what else a container has of its
 /// own.
-pub(crate) fn enter(container: Option<&Container>) -> Result<Privilege, Error> {
+pub(crate) fn enter(container: Option<&Container>, origin: Origin) -> Result<Privilege, Error> {
     let wanted = container.map_or(CloneFlags::empty(), |container| {
         flags_of(container.namespaces)
     });
     let remap_root = container.is_some_and(|container| container.remap_root);
-    let privilege = match unshare(CloneFlags::CLONE_NEWNS) {
-        Ok(()) => Privilege::Host,
-        Err(Errno::EPERM) => enter_user_namespace(remap_root)?,
-        Err(errno) => return Err(refused(Step::UnshareMount)(errno)),
+    let mounts = CloneFlags::CLONE_NEWNS;
+    let privilege = if let Origin::UserNamespace { uid, gid } = origin {
+        unshare(mounts).map_err(refused(Step::UnshareMount))?;
+        map_ids(uid, gid, remap_root)?
+    } else {
+        let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+        match unshare(mounts) {
+            Ok(()) => Privilege::Host,
+            Err(Errno::EPERM) => {
+                unshare(CloneFlags::CLONE_NEWUSER | mounts).map_err(refused(Step::UnshareUser))?;
+                map_ids(uid, gid, remap_root)?
+            }
+            Err(errno) => return Err(refused(Step::UnshareMount)(errno)),
+        }
     };
     if !wanted.is_empty() {
         unshare(wanted).map_err(refused(Step::UnshareMore))?;
@@ -88,10 +100,8 @@ fn flags_of(namespaces: Namespaces) -> CloneFlags {
         .collect()
 }
 
-fn enter_user_namespace(remap_root: bool) -> Result<Privilege, Error> {
-    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)
-        .map_err(refused(Step::UnshareUser))?;
+/// Gives the ids that this process has outside of its user namespace numbers inside of it.
+fn map_ids(uid: Uid, gid: Gid, remap_root: bool) -> Result<Privilege, Error> {
     // Without CAP_SETGID outside, the kernel accepts a gid map only from those who have given up setgroups.
     match fs::write("/proc/self/setgroups", "deny") {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
