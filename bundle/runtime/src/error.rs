@@ -359,6 +359,7 @@ fn space_remedy(errno: Errno) -> &'static str {
         Errno::ENOSPC | Errno::EDQUOT | Errno::ENOMEM => {
             " (make space, or set TMPDIR to a directory that has some)"
         }
+        Errno::EEXIST => " (name another place, or remove what is there)",
         Errno::EMFILE | Errno::ENFILE => " (raise the limit on open files: ulimit -n)",
         _ => "",
     }
