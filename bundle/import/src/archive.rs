@@ -8,6 +8,8 @@
 mod header;
 mod pax;
 mod sparse;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, BufRead, Read};
 
@@ -145,6 +147,20 @@ impl<R: BufRead> Archive<R> {
     /// How many bytes the last entry takes in the archive, maps of sparse files not counted.
     pub(crate) fn stored_bytes(&self) -> u64 {
         self.stored.left_bytes
+    }
+
+    /// Passes over the last entry's contents by another way than reading them.
+    pub(crate) fn skip_contents(
+        &mut self,
+        skip: impl FnOnce(&mut R, u64) -> io::Result<()>,
+    ) -> Result<(), LayerError> {
+        let stored = std::mem::take(&mut self.stored);
+        let size_bytes = stored.left_bytes.saturating_add(stored.padding_bytes);
+        Ok(skip(&mut self.stream, size_bytes)?)
+    }
+
+    pub(crate) fn stream(&self) -> &R {
+        &self.stream
     }
 
     pub(crate) fn into_stream(self) -> R {

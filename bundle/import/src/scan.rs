@@ -1,5 +1,8 @@
 //! The first reading: what is in each layer, without contents, and whether it is what the configuration says.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, BufRead, Read};
 use std::num::NonZeroUsize;
 use std::sync::Mutex;

@@ -44,7 +44,7 @@ impl Compression {
         }
     }
 
-    pub(crate) const MAGIC_SIZE_BYTES: usize = 6;
+    pub(crate) const MAGIC_SIZE_BYTES: u64 = 6;
 }
 
 /// Part of a file, read from its beginning without moving the file's own position.
