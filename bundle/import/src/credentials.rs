@@ -210,5 +210,4 @@ fn read(path: &Path) -> Result<Option<String>, CredentialError> {
 }
 
 #[cfg(test)]
-#[path = "credentials/tests.rs"]
 mod tests;

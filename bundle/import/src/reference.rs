@@ -292,5 +292,4 @@ fn check_tag(tag: Option<&str>) -> Result<(), String> {
 }
 
 #[cfg(test)]
-#[path = "reference_tests.rs"]
 mod tests;

@@ -328,5 +328,4 @@ pub(crate) fn parse_config(bytes: &[u8], layer_count: usize) -> Result<Config, S
 }
 
 #[cfg(test)]
-#[path = "manifest_tests.rs"]
 mod tests;
