@@ -5,6 +5,7 @@ mod decode;
 mod elf;
 mod gather;
 mod image;
+mod import;
 mod inspect;
 mod keys;
 mod new_file;
@@ -20,6 +21,7 @@ pub mod cli;
 
 pub use gather::{Content, Include, Tree};
 pub use image::{ImageOptions, make_image};
+pub use import::{DigestPlan, ImportPlan, digest, import};
 pub use inspect::{InspectPlan, inspect};
 pub use keys::{KeygenPlan, keygen};
 pub use pack::{PackPlan, Packed, pack};

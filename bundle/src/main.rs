@@ -10,6 +10,8 @@ use clap::Parser;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Pack(flags) => flags.plan().and_then(|plan| bundle::pack(&plan)),
+        Command::Import(plan) => bundle::import(&plan),
+        Command::Digest(plan) => bundle::digest(&plan),
         Command::Inspect(plan) => bundle::inspect(&plan),
         Command::Verify(plan) => bundle::verify(&plan),
         Command::Keygen(plan) => bundle::keygen(&plan),

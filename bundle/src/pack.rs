@@ -17,7 +17,7 @@ use bundle_squashfs::Image;
 use crate::copy::copy;
 use crate::gather::{Content, Include, Tree, gather};
 use crate::image::{ImageOptions, make_image};
-use crate::new_file::{NewFile, cannot_write};
+use crate::new_file::{NewFile, cannot_write, check_output};
 use crate::open::open_file;
 use crate::progress::{bar, spinner, thread_count};
 use crate::source::FileSource;
@@ -71,7 +71,7 @@ pub enum Packed {
 /// # Errors
 /// Says what could not be read, found, or written.
 pub fn pack(plan: &PackPlan) -> Result<()> {
-    check_output(plan)?;
+    check_output(&plan.output, plan.replace)?;
     let launcher = launcher_bytes(plan)?;
     match &plan.packed {
         Packed::Program {
@@ -119,20 +119,6 @@ pub fn pack(plan: &PackPlan) -> Result<()> {
                 },
             )
         }
-    }
-}
-
-fn check_output(plan: &PackPlan) -> Result<()> {
-    match plan.output.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => bail!(
-            "{}: it is a directory (name a file in it)",
-            cannot_write(&plan.output)
-        ),
-        Ok(_) if !plan.replace => bail!(
-            "{}: it exists (use --force to replace it)",
-            cannot_write(&plan.output)
-        ),
-        _ => Ok(()),
     }
 }
 
