@@ -15,6 +15,7 @@ use crate::configuration;
 use crate::exec::ExecPlan;
 use crate::gather::Include;
 use crate::image::ImageOptions;
+use crate::import::{DigestPlan, ImportPlan};
 use crate::inspect::InspectPlan;
 use crate::keys::KeygenPlan;
 use crate::pack::{PackPlan, Packed};
@@ -43,6 +44,10 @@ pub enum Command {
     Batch(BatchPlan),
     /// Execute a command in a container that runs
     Exec(ExecPlan),
+    /// Make a squashfs image of a container image, from a registry, an engine, or files
+    Import(ImportPlan),
+    /// Print the digest of the manifest that an image in a registry has
+    Digest(DigestPlan),
     /// Show what a bundle holds
     Inspect(InspectPlan),
     /// Check every byte of a bundle, and who has signed it, without executing it
@@ -171,7 +176,7 @@ impl PackFlags {
             packed,
             environment: self.env.into_iter().collect(),
             name,
-            created_s: source_date_epoch()?,
+            created_s: source_date_epoch()?.into(),
             output: self.output.unwrap_or_else(|| output_after(&path)),
             replace: self.force,
             launcher: self.launcher,
@@ -221,15 +226,14 @@ pub fn completions(shell: Shell) -> Result<()> {
 }
 
 /// squashfs counts the seconds since 1970 in 32 bits.
-fn source_date_epoch() -> Result<u64> {
+pub(crate) fn source_date_epoch() -> Result<u32> {
     let Some(text) = env::var_os("SOURCE_DATE_EPOCH") else {
         return Ok(0);
     };
     let text = text.to_string_lossy();
-    let seconds: u32 = text.parse().with_context(|| {
+    text.parse().with_context(|| {
         format!("cannot use SOURCE_DATE_EPOCH: '{text}' is not a number of seconds below 2^32")
-    })?;
-    Ok(u64::from(seconds))
+    })
 }
 
 fn parse_include(text: &str) -> Result<Include> {

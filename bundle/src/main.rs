@@ -15,6 +15,8 @@ fn main() -> ExitCode {
         Command::Start(plan) => return bundle::start(&plan),
         Command::Batch(plan) => return bundle::batch(&plan),
         Command::Exec(plan) => return bundle::exec(&plan),
+        Command::Import(plan) => bundle::import(&plan),
+        Command::Digest(plan) => bundle::digest(&plan),
         Command::Inspect(plan) => bundle::inspect(&plan),
         Command::Verify(plan) => bundle::verify(&plan),
         Command::Keygen(plan) => bundle::keygen(&plan),

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::linkat;
 use tempfile::NamedTempFile;
@@ -73,6 +73,24 @@ impl NewFile {
 
 pub(crate) fn cannot_write(path: &Path) -> String {
     format!("cannot write '{}'", path.display())
+}
+
+/// Whether a file may be made at `path`: asked before the work, which would be in vain.
+///
+/// # Errors
+/// If it is a directory, or exists and is not to be replaced.
+pub(crate) fn check_output(path: &Path, replace: bool) -> Result<()> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => bail!(
+            "{}: it is a directory (name a file in it)",
+            cannot_write(path)
+        ),
+        Ok(_) if !replace => bail!(
+            "{}: it exists (use --force to replace it)",
+            cannot_write(path)
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn unnamed(directory: &Path) -> io::Result<File> {

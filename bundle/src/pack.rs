@@ -17,7 +17,7 @@ use bundle_squashfs::Image;
 use crate::copy::copy;
 use crate::gather::{Content, Include, Tree, gather};
 use crate::image::{ImageOptions, make_image};
-use crate::new_file::{NewFile, cannot_write};
+use crate::new_file::{NewFile, cannot_write, check_output};
 use crate::open::open_file;
 use crate::progress::{bar, spinner, thread_count};
 use crate::root_fs::RootFs;
@@ -74,7 +74,7 @@ pub enum Packed {
 /// # Errors
 /// Says what could not be read, found, or written.
 pub fn pack(plan: &PackPlan) -> Result<()> {
-    check_output(plan)?;
+    check_output(&plan.output, plan.replace)?;
     let launcher = launcher_bytes(plan)?;
     match &plan.packed {
         Packed::Program {
@@ -137,20 +137,6 @@ pub fn pack(plan: &PackPlan) -> Result<()> {
 /// An image of a sandbox in a file beside the bundle that has no name and goes with this process.
 fn export_unnamed(_directory: &Path, _output: &Path) -> Result<(File, u64)> {
     bail!("not built yet")
-}
-
-fn check_output(plan: &PackPlan) -> Result<()> {
-    match plan.output.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => bail!(
-            "{}: it is a directory (name a file in it)",
-            cannot_write(&plan.output)
-        ),
-        Ok(_) if !plan.replace => bail!(
-            "{}: it exists (use --force to replace it)",
-            cannot_write(&plan.output)
-        ),
-        _ => Ok(()),
-    }
 }
 
 /// Packing an image does not replace it.
