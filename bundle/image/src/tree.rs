@@ -14,6 +14,13 @@ pub struct Tree {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u32);
 
+impl NodeId {
+    /// Its number, from 0: less than [`Tree::node_count`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// The number of a file's content, given by whoever makes the tree; the writer is told the content under the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentId(pub u64);
@@ -87,6 +94,11 @@ impl Tree {
         }
     }
 
+    /// How many nodes there are, with those that have lost their names.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The root directory.
     pub fn root(&self) -> NodeId {
         NodeId(0)
@@ -94,12 +106,12 @@ impl Tree {
 
     /// A node.
     pub fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[id.0 as usize]
+        &self.nodes[id.index()]
     }
 
     /// A node, to be changed.
     pub fn node_mut(&mut self, id: NodeId) -> &mut Node {
-        &mut self.nodes[id.0 as usize]
+        &mut self.nodes[id.index()]
     }
 
     /// The names in a directory; none if it is something else.
