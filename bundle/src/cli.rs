@@ -9,11 +9,15 @@ use bundle_format::is_name;
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::configuration::ConfigPlan;
+use crate::create::CreatePlan;
 use crate::gather::Include;
 use crate::image::ImageOptions;
 use crate::inspect::InspectPlan;
 use crate::keys::KeygenPlan;
+use crate::list::ListPlan;
 use crate::pack::{PackPlan, Packed};
+use crate::remove::RemovePlan;
 use crate::sign::SignPlan;
 use crate::verify::VerifyPlan;
 
@@ -39,6 +43,14 @@ pub enum Command {
     Keygen(KeygenPlan),
     /// Sign a bundle
     Sign(SignPlan),
+    /// Make a sandbox of an image: a root file system that can be changed and started
+    Create(CreatePlan),
+    /// List the sandboxes
+    List(ListPlan),
+    /// Remove sandboxes
+    Remove(RemovePlan),
+    /// Show the settings that are in force, and where each is from
+    Config(ConfigPlan),
     /// Print a completion script for a shell
     Completions {
         /// The shell
