@@ -12,13 +12,18 @@ use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::configuration;
+use crate::configuration::ConfigPlan;
+use crate::container_configuration;
+use crate::create::CreatePlan;
 use crate::exec::ExecPlan;
 use crate::gather::Include;
 use crate::image::ImageOptions;
 use crate::import::{DigestPlan, ImportPlan};
 use crate::inspect::InspectPlan;
 use crate::keys::KeygenPlan;
+use crate::list::ListPlan;
 use crate::pack::{PackPlan, Packed};
+use crate::remove::RemovePlan;
 use crate::root_fs::RootFs;
 use crate::sign::SignPlan;
 use crate::start::{BatchPlan, StartPlan};
@@ -56,6 +61,14 @@ pub enum Command {
     Keygen(KeygenPlan),
     /// Sign a bundle
     Sign(SignPlan),
+    /// Make a sandbox of an image: a root file system that can be changed and started
+    Create(CreatePlan),
+    /// List the sandboxes
+    List(ListPlan),
+    /// Remove sandboxes
+    Remove(RemovePlan),
+    /// Show the settings that are in force, and where each is from
+    Config(ConfigPlan),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -149,7 +162,7 @@ impl PackFlags {
                 let container = ContainerInfo {
                     description: self.description.unwrap_or_default(),
                     target: self.target.unwrap_or_default(),
-                    ..configuration::packed(&settings, all)?
+                    ..container_configuration::packed(&settings, all)?
                 };
                 (
                     source.path().to_owned(),

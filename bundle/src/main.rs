@@ -21,6 +21,10 @@ fn main() -> ExitCode {
         Command::Verify(plan) => bundle::verify(&plan),
         Command::Keygen(plan) => bundle::keygen(&plan),
         Command::Sign(plan) => bundle::sign(&plan),
+        Command::Create(plan) => bundle::create(&plan),
+        Command::List(plan) => bundle::list(&plan),
+        Command::Remove(plan) => bundle::remove(&plan),
+        Command::Config(plan) => bundle::config(&plan),
         Command::Completions { shell } => bundle::cli::completions(shell),
     };
     match outcome {

@@ -14,6 +14,7 @@ use bundle_squashfs::Image;
 use clap::Args;
 
 use crate::configuration::{self, variable};
+use crate::container_configuration;
 use crate::open::open_file;
 use crate::root_fs::RootFs;
 use crate::source::FileSource;
@@ -164,7 +165,7 @@ fn try_start(
 ) -> Result<u8> {
     let files = configuration::files()?;
     let mut in_force = Settings::resolve(&files, &variable)?;
-    let mut container = configuration::container(&in_force)?;
+    let mut container = container_configuration::container(&in_force)?;
     if let Some(conf) = conf {
         in_force = container.add_script(conf, &files)?;
     }

@@ -15,6 +15,7 @@ pub mod leftovers;
 pub mod process;
 pub mod seccomp;
 pub mod site;
+pub mod steering;
 pub mod terminal;
 
 /// The top of the checkout.

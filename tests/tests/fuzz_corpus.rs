@@ -6,7 +6,7 @@ use std::fs;
 
 use bundle_squashfs::Image;
 use tests::damage::Random;
-use tests::hostile;
+use tests::{hostile, steering};
 
 /// So many changed inputs are tried of each target. They take a few seconds together.
 const MUTATION_COUNT: usize = 4000;
@@ -80,6 +80,26 @@ fn requests() {
     let bytes = hostile::sample_image();
     let image = Image::open(&bytes).expect("a sound image");
     replay("requests", |input| hostile::requests(&image, input));
+}
+
+#[test]
+fn fstab() {
+    replay("fstab", steering::fstab);
+}
+
+#[test]
+fn environment() {
+    replay("environment", steering::environment);
+}
+
+#[test]
+fn passwd() {
+    replay("passwd", steering::passwd);
+}
+
+#[test]
+fn configuration() {
+    replay("configuration", steering::configuration);
 }
 
 /// The control: a sound image is read to its end, and its server answers.

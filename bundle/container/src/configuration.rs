@@ -3,7 +3,7 @@
 //! A configuration file has lines `NAME VALUE` or `NAME=VALUE`. A value is read as a shell reads a word after an assignment,
 //! with `$VAR`, `${VAR}`, `${VAR:-default}`, `~/` and quotes; no command runs. Variables are the host's, else those of earlier
 //! lines. The order, first wins: our variable in the environment, Enroot's there, the files as they are given (our name before
-//! Enroot's in each), the default.
+//! Enroot's in each), the default. Within a file the first line wins, as with Enroot.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ impl ConfigurationFile {
                 return Err(failed(Reason::ZeroByte));
             }
             let known = |name: &str| {
-                let earlier = || read.iter().rev().find(|line| line.name == name);
+                let earlier = || read.iter().find(|line| line.name == name);
                 variable(name).or_else(|| earlier().map(|line| line.value.clone()))
             };
             let value = separated(&line[name.len()..]).ok_or_else(|| {
@@ -76,9 +76,10 @@ impl ConfigurationFile {
         Ok(Self { path, lines: read })
     }
 
-    /// The last line that sets this name.
+    /// The first line that sets this name to anything.
     fn find(&self, name: &str) -> Option<&Line> {
-        self.lines.iter().rev().find(|line| line.name == name)
+        let mut lines = self.lines.iter();
+        lines.find(|line| line.name == name && !line.value.is_empty())
     }
 }
 
@@ -131,12 +132,30 @@ pub struct SettingError {
     pub reason: Reason,
 }
 
+/// A line that sets what is no setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// The file.
+    pub path: PathBuf,
+    /// The line's number, from 1.
+    pub line: usize,
+    /// The name that it sets.
+    pub name: String,
+}
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.path.display();
+        write!(f, "{path}, line {}: {} is no setting", self.line, self.name)
+    }
+}
+
 /// All settings with their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     values: Vec<Value>,
     /// Lines of files that set what is no setting, such as one misspelt.
-    pub unknown: Vec<Origin>,
+    pub unknown: Vec<Unknown>,
     /// Variables that files set for what we start: proxies, certificates, what hooks read. The environment's own come before them.
     pub exported: Vec<(String, OsString)>,
 }
@@ -176,18 +195,17 @@ impl Settings {
     fn note(&mut self, file: &ConfigurationFile, line: &Line) {
         let is_exported = is_exported(&line.name);
         if is_exported && !self.exported.iter().any(|(name, _)| *name == line.name) {
-            let last = file.find(&line.name).unwrap_or(line);
-            self.exported.push((line.name.clone(), last.value.clone()));
+            self.exported.push((line.name.clone(), line.value.clone()));
         }
         // Enroot's settings that mean nothing to us are not mistakes.
         if !is_exported
             && line.name.starts_with("BENCHRUN_")
             && settings::find(&line.name).is_none()
         {
-            self.unknown.push(Origin::File {
+            self.unknown.push(Unknown {
                 path: file.path.clone(),
                 line: line.number,
-                name: "",
+                name: line.name.clone(),
             });
         }
     }
@@ -234,7 +252,7 @@ fn find(
     }
     for file in files {
         for name in names.clone() {
-            if let Some(line) = file.find(name).filter(|line| !line.value.is_empty()) {
+            if let Some(line) = file.find(name) {
                 let origin = Origin::File {
                     path: file.path.clone(),
                     line: line.number,

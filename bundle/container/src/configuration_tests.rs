@@ -72,7 +72,7 @@ fn the_nearest_wins() {
         "the variable BENCHRUN_DATA_PATH",
     );
     let twice = "BENCHRUN_DATA_PATH /a\nBENCHRUN_DATA_PATH /b";
-    check(&[twice], HOME, &DATA_PATH, "/b", "/0, line 2");
+    check(&[twice], HOME, &DATA_PATH, "/a", "/0, line 1");
     check(
         &["BENCHRUN_DATA_PATH"],
         xdg,
@@ -166,8 +166,8 @@ fn what_is_no_setting_is_noted() {
         "BENCHRUN_DATA_PAHT /x\nENROOT_GZIP_PROGRAM pigz\nhttp_proxy a\nhttp_proxy b\nLD_PRELOAD x";
     let settings = resolve(&[text, "NVIDIA_X 1\nhttp_proxy c"], HOME).expect("settings");
     let unknown: Vec<_> = settings.unknown.iter().map(ToString::to_string).collect();
-    assert_eq!(unknown, ["/0, line 1"]);
-    let exported = [("http_proxy", "b"), ("NVIDIA_X", "1")];
+    assert_eq!(unknown, ["/0, line 1: BENCHRUN_DATA_PAHT is no setting"]);
+    let exported = [("http_proxy", "a"), ("NVIDIA_X", "1")];
     let exported = exported.map(|(name, value)| (name.to_owned(), OsString::from(value)));
     assert_eq!(settings.exported, exported);
 }

@@ -104,8 +104,9 @@ fn join<const FIELDS: usize>(own: &[Vec<u8>; 3], image: &[u8]) -> Vec<u8> {
     let mut taken: Vec<_> = own.iter().map(|entry| name_of(entry)).collect();
     taken.push(Some(b"_apt".to_vec()));
     for line in image.split(|&byte| byte == b'\n') {
-        let is_entry = fields::<FIELDS>(line)
-            .is_some_and(|fields| !fields[0].is_empty() && parse_id(fields[2]).is_some());
+        let is_entry = fields::<FIELDS>(line).is_some_and(|fields| {
+            !fields[0].is_empty() && parse_id(fields[2]).is_some() && !line.contains(&0)
+        });
         if is_entry && !taken.contains(&name_of(line)) {
             lines.push(line);
         }

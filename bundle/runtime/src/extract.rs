@@ -94,7 +94,15 @@ fn fill(image: &Image<'_>, draft: &Path, progress: &(dyn Fn(u64) + Sync)) -> Res
     let directory = File::open(draft).map_err(failed("open"))?;
     let thread_count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let _unmasked = Unmasked::new();
-    unpack::unpack_with_threads(image, directory.as_fd(), ownership, thread_count, progress)
+    let entries = image.walk()?;
+    unpack::unpack_entries(
+        image,
+        &entries,
+        directory.as_fd(),
+        ownership,
+        thread_count,
+        progress,
+    )
 }
 
 /// Does something in a child, which says itself what goes wrong, and waits for its end. Signals that would end this process end

@@ -62,4 +62,4 @@ pub use own_file::OwnFile;
 pub use request::{Ended, Files, Payload, Rung, StartRequest};
 pub use stdio::{ignore_sigpipe, open_missing_standard_fds};
 pub use trace::Trace;
-pub use unpack::{Ownership, unpack, unpack_with_threads};
+pub use unpack::{Ownership, unpack, unpack_entries, unpack_with_threads};

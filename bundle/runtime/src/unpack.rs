@@ -48,12 +48,10 @@ pub fn unpack(
         directory,
         ownership,
         available.min(THREAD_COUNT_LIMIT),
-        &|_| (),
     )
 }
 
-/// Unpacks `image` into the directory with `thread_count` threads, this one included. `progress` is told of bytes that have been
-/// written to files.
+/// Unpacks `image` into the directory with `thread_count` threads, this one included.
 ///
 /// # Errors
 /// As [`unpack`].
@@ -62,15 +60,36 @@ pub fn unpack_with_threads(
     directory: BorrowedFd<'_>,
     ownership: Ownership,
     thread_count: usize,
-    progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(), Error> {
-    let entries = image.walk()?;
-    make_directories(&entries, directory)?;
+    unpack_entries(
+        image,
+        &image.walk()?,
+        directory,
+        ownership,
+        thread_count,
+        &|_| (),
+    )
+}
+
+/// Unpacks the entries of `image`, all of them as [`Image::walk`] gives them. Whoever has walked the image already says so by
+/// this, and whoever waits hears from `written` how many bytes of contents have come about since the last time.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_entries(
+    image: &Image<'_>,
+    entries: &[WalkEntry],
+    directory: BorrowedFd<'_>,
+    ownership: Ownership,
+    thread_count: usize,
+    written: &(dyn Fn(u64) + Sync),
+) -> Result<(), Error> {
+    make_directories(entries, directory)?;
     let mut files = Vec::new();
     let mut hard_links = Vec::new();
     // The first path of each inode that has several.
     let mut first_paths: BTreeMap<u32, &Path> = BTreeMap::new();
-    for entry in &entries {
+    for entry in entries {
         if let InodeKind::File(file) = &entry.inode.kind {
             match first_paths.entry(entry.inode.number) {
                 Entry::Occupied(first) if entry.inode.link_count > 1 => {
@@ -84,7 +103,7 @@ pub fn unpack_with_threads(
         }
     }
     for batch in files.chunks(OPEN_FILE_COUNT) {
-        write_files(image, batch, directory, thread_count, progress)?;
+        write_files(image, batch, directory, thread_count, written)?;
     }
     for (first, path) in hard_links {
         nix::unistd::linkat(
@@ -97,8 +116,8 @@ pub fn unpack_with_threads(
         .map_err(Error::unpack("make link", path))?;
     }
     // Links come last, so that no path written before could lead through one.
-    make_links(&entries, directory)?;
-    attributes::set(&entries, directory, ownership)
+    make_links(entries, directory)?;
+    attributes::set(entries, directory, ownership)
 }
 
 fn make_directories(entries: &[WalkEntry], directory: BorrowedFd<'_>) -> Result<(), Error> {
@@ -155,7 +174,7 @@ fn write_files(
     files: &[(&WalkEntry, &FileInode)],
     directory: BorrowedFd<'_>,
     thread_count: usize,
-    progress: &(dyn Fn(u64) + Sync),
+    written: &(dyn Fn(u64) + Sync),
 ) -> Result<(), Error> {
     let targets = files
         .iter()
@@ -167,7 +186,7 @@ fn write_files(
         let mut reader = BlockReader::new();
         let mut buffer = vec![0; image.superblock().block_size_bytes as usize];
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let done = run(job, image, &targets, &mut reader, &mut buffer).map(progress);
+            let done = run(job, image, &targets, &mut reader, &mut buffer).map(written);
             if done.is_err() {
                 // The other threads find nothing more to do.
                 next.store(jobs.len(), Ordering::Relaxed);
@@ -245,7 +264,7 @@ fn plan(image: &Image<'_>, files: &[(&WalkEntry, &FileInode)]) -> Result<Vec<Job
     Ok(jobs)
 }
 
-/// Does one job, and returns how much it has written.
+/// Does one, and tells how many bytes have been written.
 fn run(
     job: &Job,
     image: &Image<'_>,
