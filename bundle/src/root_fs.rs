@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use bundle_container::{Settings, settings};
 
+use crate::store::SandboxName;
+
 /// A root file system that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RootFs {
@@ -48,6 +50,16 @@ impl RootFs {
         match self {
             Self::Directory(path) | Self::Image(path) => path,
         }
+    }
+
+    /// The name in the data directory, if it is a sandbox there.
+    pub(crate) fn sandbox_name(&self, in_force: &Settings) -> Option<SandboxName> {
+        let Self::Directory(path) = self else {
+            return None;
+        };
+        let data = in_force.path(&settings::DATA_PATH).canonicalize().ok()?;
+        let is_there = path.parent() == Some(data.as_path());
+        is_there.then(|| SandboxName::parse(path.file_name()?).ok())?
     }
 
     /// What a container that is made of it is called.

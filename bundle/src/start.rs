@@ -18,6 +18,7 @@ use crate::container_configuration;
 use crate::open::open_file;
 use crate::root_fs::RootFs;
 use crate::source::FileSource;
+use crate::store::Store;
 
 /// What `bundle start` is to do.
 #[derive(Debug, Clone, Args)]
@@ -174,6 +175,11 @@ fn try_start(
     container.name = root.name();
     let mut line = vec![container.name.clone().into()];
     line.extend(words.iter().cloned());
+    // A sandbox that is in use is neither replaced nor removed.
+    let _lock = match root.sandbox_name(&in_force) {
+        Some(name) => Some(Store::of(&in_force)?.share(&name)?),
+        None => None,
+    };
     let run = |files: Files<'_>| run(files, &container, &line, flags.quiet);
     let path = match &root {
         RootFs::Directory(path) => return run(Files::Directory(path)),
