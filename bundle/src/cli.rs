@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::configuration::ConfigPlan;
 use crate::create::CreatePlan;
+use crate::export::ExportPlan;
 use crate::gather::Include;
 use crate::image::ImageOptions;
 use crate::inspect::InspectPlan;
@@ -49,6 +50,8 @@ pub enum Command {
     List(ListPlan),
     /// Remove sandboxes
     Remove(RemovePlan),
+    /// Make an image of a sandbox
+    Export(ExportPlan),
     /// Show the settings that are in force, and where each is from
     Config(ConfigPlan),
     /// Print a completion script for a shell
@@ -193,7 +196,7 @@ pub fn completions(shell: Shell) -> Result<()> {
 }
 
 /// squashfs counts the seconds since 1970 in 32 bits.
-fn source_date_epoch() -> Result<u64> {
+pub(crate) fn source_date_epoch() -> Result<u64> {
     let Some(text) = env::var_os("SOURCE_DATE_EPOCH") else {
         return Ok(0);
     };

@@ -5,6 +5,7 @@ mod copy;
 mod create;
 mod decode;
 mod elf;
+mod export;
 mod gather;
 mod image;
 mod inspect;
@@ -26,6 +27,7 @@ pub mod cli;
 
 pub use configuration::{ConfigPlan, config, load};
 pub use create::{CreatePlan, create};
+pub use export::{ExportPlan, export};
 pub use gather::{Content, Include, Tree};
 pub use image::{ImageOptions, make_image};
 pub use inspect::{InspectPlan, inspect};
