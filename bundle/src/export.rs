@@ -51,8 +51,8 @@ pub fn export(plan: &ExportPlan) -> Result<()> {
         file.into()
     });
     let replace = plan.force || settings.is_on(&FORCE_OVERRIDE);
-    check_output(&output, replace)?;
     store.find(&name)?;
+    check_output(&output, replace)?;
     let _shared = store.share(&name)?;
     let root = store.find(&name)?;
     let cannot_export = || format!("cannot export the sandbox '{name}'");
