@@ -16,6 +16,7 @@ use crate::configuration::ConfigPlan;
 use crate::container_configuration;
 use crate::create::CreatePlan;
 use crate::exec::ExecPlan;
+use crate::export::ExportPlan;
 use crate::gather::Include;
 use crate::image::ImageOptions;
 use crate::import::{DigestPlan, ImportPlan};
@@ -67,6 +68,8 @@ pub enum Command {
     List(ListPlan),
     /// Remove sandboxes
     Remove(RemovePlan),
+    /// Make an image of a sandbox
+    Export(ExportPlan),
     /// Show the settings that are in force, and where each is from
     Config(ConfigPlan),
     /// Print a completion script for a shell

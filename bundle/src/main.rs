@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Create(plan) => bundle::create(&plan),
         Command::List(plan) => bundle::list(&plan),
         Command::Remove(plan) => bundle::remove(&plan),
+        Command::Export(plan) => bundle::export(&plan),
         Command::Config(plan) => bundle::config(&plan),
         Command::Completions { shell } => bundle::cli::completions(shell),
     };

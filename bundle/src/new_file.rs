@@ -45,6 +45,14 @@ impl NewFile {
         }
     }
 
+    /// The file alone, which is gone when it is closed.
+    pub(crate) fn into_file(self) -> File {
+        match self.made {
+            Made::Unnamed(file) => file,
+            Made::Named(file) => file.into_file(),
+        }
+    }
+
     /// Completes it with these permissions, whatever the umask says, and gives it its name. What has that name already
     /// is replaced if that is wanted, else it is an error.
     pub(crate) fn keep(self, mode: u32, replace: bool) -> Result<()> {

@@ -14,7 +14,9 @@ use bundle_format::{
 };
 use bundle_squashfs::Image;
 
+use crate::configuration::load;
 use crate::copy::copy;
+use crate::export::write_image;
 use crate::gather::{Content, Include, Tree, gather};
 use crate::image::{ImageOptions, make_image};
 use crate::new_file::{NewFile, cannot_write, check_output};
@@ -135,8 +137,11 @@ pub fn pack(plan: &PackPlan) -> Result<()> {
 }
 
 /// An image of a sandbox in a file beside the bundle that has no name and goes with this process.
-fn export_unnamed(_directory: &Path, _output: &Path) -> Result<(File, u64)> {
-    bail!("not built yet")
+fn export_unnamed(directory: &Path, output: &Path) -> Result<(File, u64)> {
+    let image = NewFile::create(output)?.into_file();
+    let size_bytes = write_image(directory, &image, &load()?)
+        .with_context(|| format!("cannot pack '{}'", directory.display()))?;
+    Ok((image, size_bytes))
 }
 
 /// Packing an image does not replace it.

@@ -94,7 +94,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    let mut left = 300;
+                    let mut left = 50;
                     while left > 0 {
                         let Some(lock) = Lock::exclusive(&path).unwrap() else {
                             std::thread::yield_now();

@@ -1,6 +1,7 @@
 //! What the tests of the program share.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub(crate) mod sandboxes;
 pub(crate) mod signing;
 
 use std::fs;
