@@ -30,7 +30,7 @@ use crate::sign::SignPlan;
 use crate::start::{BatchPlan, StartPlan};
 use crate::verify::VerifyPlan;
 
-/// Makes one self-running file out of a program and everything that it needs to run
+/// Makes, runs and edits container images and sandboxes, and self-running files of them or of plain programs
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Cli {
@@ -42,18 +42,26 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Pack a program with its loader and libraries, or an image, into one executable file
-    Pack(PackFlags),
-    /// Start a container from a sandbox or an image
-    Start(StartPlan),
-    /// Start a container from a configuration that names its root file system
-    Batch(BatchPlan),
-    /// Execute a command in a container that runs
-    Exec(ExecPlan),
     /// Make a squashfs image of a container image, from a registry, an engine, or files
     Import(ImportPlan),
     /// Print the digest of the manifest that an image in a registry has
     Digest(DigestPlan),
+    /// Make a sandbox of an image: a root file system that can be changed and started
+    Create(CreatePlan),
+    /// Start a container from a sandbox or an image
+    Start(StartPlan),
+    /// Execute a command in a container that runs
+    Exec(ExecPlan),
+    /// Start a container from a configuration that names its root file system
+    Batch(BatchPlan),
+    /// List the sandboxes
+    List(ListPlan),
+    /// Make an image of a sandbox
+    Export(ExportPlan),
+    /// Remove sandboxes
+    Remove(RemovePlan),
+    /// Pack a program with its loader and libraries, an image or a sandbox, into one executable file
+    Pack(PackFlags),
     /// Show what a bundle holds
     Inspect(InspectPlan),
     /// Check every byte of a bundle, and who has signed it, without executing it
@@ -62,14 +70,6 @@ pub enum Command {
     Keygen(KeygenPlan),
     /// Sign a bundle
     Sign(SignPlan),
-    /// Make a sandbox of an image: a root file system that can be changed and started
-    Create(CreatePlan),
-    /// List the sandboxes
-    List(ListPlan),
-    /// Remove sandboxes
-    Remove(RemovePlan),
-    /// Make an image of a sandbox
-    Export(ExportPlan),
     /// Show the settings that are in force, and where each is from
     Config(ConfigPlan),
     /// Print a completion script for a shell

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -138,9 +138,10 @@ pub fn pack(plan: &PackPlan) -> Result<()> {
 
 /// An image of a sandbox in a file beside the bundle that has no name and goes with this process.
 fn export_unnamed(directory: &Path, output: &Path) -> Result<(File, u64)> {
-    let image = NewFile::create(output)?.into_file();
-    let size_bytes = write_image(directory, &image, &load()?)
-        .with_context(|| format!("cannot pack '{}'", directory.display()))?;
+    let cannot_pack = || format!("cannot pack '{}'", directory.display());
+    let mut image = NewFile::create(output)?.into_file();
+    let size_bytes = write_image(directory, &image, &load()?).with_context(cannot_pack)?;
+    image.rewind().with_context(cannot_pack)?;
     Ok((image, size_bytes))
 }
 
