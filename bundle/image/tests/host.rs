@@ -15,6 +15,8 @@ use bundle_image::{Compression, Error, ImageWriter, Kind, Options, Ownership, Sc
 use common::{Contents, OPTIONS, Sight, assert_same, expected, noise, read};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags, makedev, mknodat, setxattr};
 
+const BLOCK: usize = 128 << 10;
+
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
@@ -31,7 +33,6 @@ fn make_tree(root: &Path) {
     for directory in ["sizes", "a/b/c", "empty", "many", "links", "modes"] {
         fs::create_dir_all(root.join(directory)).unwrap();
     }
-    const BLOCK: usize = 128 << 10;
     for size_bytes in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 77] {
         let path = root.join(format!("sizes/{size_bytes}"));
         fs::write(path, noise(size_bytes, size_bytes as u64)).unwrap();
@@ -224,7 +225,7 @@ fn what_is_left_out_and_whose_it_is() {
     fs::create_dir_all(top.join("closed/inner")).unwrap();
     fs::write(top.join("kept/lock"), "").unwrap();
     fs::write(top.join("kept/file"), "x").unwrap();
-    fs::set_permissions(top.join("closed"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(top.join("closed"), Permissions::from_mode(0o000)).unwrap();
     let options = ScanOptions {
         ownership: Ownership::AllRoot,
         // By its place, and by what it is: mount points that were made for the purpose have no permissions.
