@@ -18,6 +18,7 @@ use bundle_image::Metadata;
 use crate::error::LayerError;
 use header::{BLOCK_SIZE_BYTES, Header};
 use pax::Records;
+pub(crate) use pax::is_overlay_xattr;
 use sparse::Extent;
 
 /// The largest PAX header or long name that is read.

@@ -14,6 +14,9 @@ const DEFAULT_COMMAND: &str = "/bin/sh";
 const RC_LOCAL: &str =
     "# Read by /etc/rc when the container starts: it may change the command line with 'set --'.\n";
 
+/// Made files are numbered as if they were of this layer, which no image has.
+const MADE: usize = u32::MAX as usize;
+
 /// A file that is made, not imported.
 pub(crate) struct MadeFile {
     pub(crate) content: ContentId,
@@ -40,7 +43,7 @@ pub(crate) fn configure(
     ];
     let mut made = Vec::new();
     for (index, (name, overwrite, bytes)) in files.into_iter().enumerate() {
-        let content = content_id(image.layers.len(), index);
+        let content = content_id(MADE, index);
         let path = format!("etc/{name}");
         let is_new = put(merge, &path, overwrite, content, bytes.len() as u64, time_s);
         let failed = |reason| Error::Configure {

@@ -73,6 +73,14 @@ impl Merge {
         }
     }
 
+    /// What is there already, to which something is added.
+    pub(crate) fn of(tree: Tree, undescribed_max: u64) -> Self {
+        Self {
+            tree,
+            ..Self::new(undescribed_max)
+        }
+    }
+
     /// Lays a layer's entries over what there is.
     pub(crate) fn add_layer(
         &mut self,

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use bundle_image::Compression;
 use bundle_squashfs::{BlockReader, FileInode, Image, Inode, InodeKind};
 
-use super::{Options, Summary, make_image};
+use super::{Options, Summary, make_directory_image, make_image};
 use crate::testing::{RawHeader, Tar, layered};
 use crate::{Error, Layered, Limits, Origin};
 
@@ -193,6 +193,40 @@ fn a_root_file_system_keeps_its_own_files() {
     assert_eq!(text(&image, "etc/rc"), "own");
     assert_eq!(text(&image, "etc/fstab"), "own");
     assert_eq!(text(&image, "etc/environment"), "");
+}
+
+#[test]
+fn a_directory_is_an_image_too() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| directory.path().join(name);
+    std::fs::create_dir(at("etc")).expect("a directory");
+    std::fs::write(at("etc/rc"), "own").expect("a file");
+    std::fs::write(at("a"), "contents").expect("a file");
+    std::fs::hard_link(at("a"), at("b")).expect("a link");
+    let mut out = Cursor::new(Vec::new());
+    let ownership = bundle_image::Ownership::AllRoot;
+    let made = make_directory_image(directory.path(), ownership, &mut out, &options(), &());
+    let summary = made.expect("an image");
+    let mut bytes = out.into_inner();
+    bytes.truncate(summary.size_bytes as usize);
+    let image = Image::open(&bytes).expect("an image");
+    assert_eq!(text(&image, "etc/rc"), "own");
+    assert_eq!(text(&image, "b"), "contents");
+    let uri = format!("\"uri\": \"dir:{}\"", directory.path().display());
+    assert!(text(&image, "etc/benchrun/image.json").contains(&uri));
+    assert_eq!(find(&image, "a").expect("a").link_count, 2);
+    let none = make_directory_image(
+        &at("none"),
+        ownership,
+        Cursor::new(Vec::new()),
+        &options(),
+        &(),
+    );
+    assert!(
+        none.expect_err("nothing there")
+            .to_string()
+            .contains("none")
+    );
 }
 
 #[test]
