@@ -264,7 +264,7 @@ impl<R: BufRead> Archive<R> {
         }
         let block = read_block(&mut self.stream)?;
         if block.iter().any(|byte| *byte != 0) {
-            return Header::new(block).map(Some);
+            return Header::new(&block).map(Some);
         }
         // Two blocks of zeros are the end. Some writers make but one.
         if !self.stream.fill_buf()?.is_empty() {

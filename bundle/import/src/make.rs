@@ -114,7 +114,7 @@ pub fn make_directory_image<W: Write + Seek>(
     add_made(&mut writer, &made)?;
     progress.begin(Step::Write, files.size_bytes());
     files.feed(&tree, &mut writer, &mut |size_bytes| {
-        progress.advance(size_bytes)
+        progress.advance(size_bytes);
     })?;
     let size_bytes = writer.finish(&tree)?;
     Ok(Summary {

@@ -71,7 +71,7 @@ fn text(image: &Image<'_>, path: &str) -> String {
     String::from_utf8(contents(image, file)).expect("text")
 }
 
-const CONFIG: &str = r##"{
+const CONFIG: &str = r#"{
     "architecture": "amd64", "os": "linux", "created": "2024-01-02T03:04:05Z",
     "config": {
         "Env": ["PATH=/usr/bin:/bin", "QUOTED=\"x y\"", "BLANK= a ", "LINES=a\nb'c", "REF=${HOME}", "EMPTY=", "NONE", "1X=a", "A B=c"],
@@ -83,11 +83,12 @@ const CONFIG: &str = r##"{
         "Labels": {"title": "a\n; rm -rf /", "none": null}
     },
     "rootfs": {"type": "layers", "diff_ids": []}
-}"##;
+}"#;
 
 #[test]
 fn an_image_has_what_its_layers_have_and_enroots_files() {
-    let big: String = (0..5000).map(|n| format!("{n}\n")).collect();
+    let lines: Vec<String> = (0..5000).map(|n| format!("{n}\n")).collect();
+    let big = lines.concat();
     let lower = Tar::new()
         .dir("bin")
         .file("bin/big", &big)
@@ -96,7 +97,7 @@ fn an_image_has_what_its_layers_have_and_enroots_files() {
         .file("empty", "");
     let mut sparse = RawHeader::new(b'S', b"sparse", 3);
     sparse.set(257, b"ustar  \0").set(483, b"00000040003\0");
-    sparse.set(386, b"00000040000\000000000003\0");
+    sparse.set(386, b"00000040000\x0000000000003\0");
     let upper = Tar::new()
         .file(".wh.gone", "")
         .file("old", "new")

@@ -8,11 +8,11 @@ use crate::testing::{RawHeader, Tar, listing, merge};
 fn check(layers: &[Tar], expected: &str) {
     let layers: Vec<Vec<u8>> = layers.iter().map(|tar| tar.clone().end()).collect();
     let tree = merge(&layers).expect("layers");
-    let expected: String = expected
+    let lines: Vec<String> = expected
         .lines()
         .map(|it| format!("{}\n", it.trim()))
         .collect();
-    assert_eq!(listing(&tree), expected.trim_start_matches('\n'));
+    assert_eq!(listing(&tree), lines.concat());
 }
 
 #[track_caller]
