@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -54,11 +54,7 @@ const IMAGES: [(&str, &str); 14] = [
 const LAYERS: [(&str, &str, &[&str]); 9] = [
     ("v7", "--format=v7 --exclude=null --exclude=fifo", &["cat"]),
     ("ustar", "--format=ustar", &["cat"]),
-    (
-        "gnu",
-        "--format=gnu --sparse --hole-detection=raw",
-        &["cat"],
-    ),
+    ("gnu", "--format=gnu --sparse", &["cat"]),
     (
         "posix",
         "--format=posix --xattrs --xattrs-include=*",
@@ -66,17 +62,17 @@ const LAYERS: [(&str, &str, &[&str]); 9] = [
     ),
     (
         "sparse-0.0",
-        "--format=posix --sparse --hole-detection=raw --exclude=block* --exclude=null --sparse-version=0.0",
+        "--format=posix --sparse --exclude=block* --exclude=null --sparse-version=0.0",
         &["cat"],
     ),
     (
         "sparse-0.1",
-        "--format=posix --sparse --hole-detection=raw --exclude=block* --exclude=null --sparse-version=0.1",
+        "--format=posix --sparse --exclude=block* --exclude=null --sparse-version=0.1",
         &["cat"],
     ),
     (
         "sparse-1.0",
-        "--format=posix --sparse --hole-detection=raw --exclude=block* --exclude=null --sparse-version=1.0",
+        "--format=posix --sparse --exclude=block* --exclude=null --sparse-version=1.0",
         &["cat"],
     ),
     ("gzip", "--format=gnu", &["gzip", "-9n"]),
@@ -107,8 +103,11 @@ fn main() {
     );
     save(&fuzz, "image", "wide-gzip", &image(&wide, "-comp gzip"));
 
+    let layer = scratch.path().join("layer");
+    make_tree(&layer);
+    make_sparse_file(&layer.join("sparse"));
     for (name, options, compressor) in LAYERS {
-        let bytes = archive(&scratch.path().join("small"), options, compressor);
+        let bytes = archive(&layer, options, compressor);
         save(&fuzz, "layer", name, &bytes);
     }
     save(&fuzz, "layer", "whiteouts", &whiteouts(scratch.path()));
@@ -218,6 +217,15 @@ fn squash(tree: &Path, image: &Path, options: &str) -> Vec<u8> {
     ]);
     run(command.args(options.split(' ')));
     fs::read(image).expect("the image")
+}
+
+/// Two pieces and three holes.
+fn make_sparse_file(path: &Path) {
+    let file = fs::File::create(path).expect("a file");
+    for offset in [8192, 20_480] {
+        file.write_all_at(b"island", offset).expect("space");
+    }
+    file.set_len(40_000).expect("a file");
 }
 
 fn archive(tree: &Path, options: &str, compressor: &[&str]) -> Vec<u8> {
