@@ -52,27 +52,31 @@ const IMAGES: [(&str, &str); 14] = [
 
 /// Options of tar, and what compresses the archive.
 const LAYERS: [(&str, &str, &[&str]); 9] = [
-    ("v7", "--format=v7 --exclude=null --exclude=fifo", &["cat"]),
-    ("ustar", "--format=ustar", &["cat"]),
+    (
+        "v7",
+        "--format=v7 --exclude=null --exclude=fifo --exclude=sparse",
+        &["cat"],
+    ),
+    ("ustar", "--format=ustar --exclude=sparse", &["cat"]),
     ("gnu", "--format=gnu --sparse", &["cat"]),
     (
         "posix",
-        "--format=posix --xattrs --xattrs-include=*",
+        "--format=posix --xattrs --xattrs-include=* --exclude=sparse",
         &["cat"],
     ),
     (
         "sparse-0.0",
-        "--format=posix --sparse --exclude=block* --exclude=null --sparse-version=0.0",
+        "--format=posix --sparse --sparse-version=0.0 --exclude=d",
         &["cat"],
     ),
     (
         "sparse-0.1",
-        "--format=posix --sparse --exclude=block* --exclude=null --sparse-version=0.1",
+        "--format=posix --sparse --sparse-version=0.1 --exclude=d",
         &["cat"],
     ),
     (
         "sparse-1.0",
-        "--format=posix --sparse --exclude=block* --exclude=null --sparse-version=1.0",
+        "--format=posix --sparse --sparse-version=1.0 --exclude=d",
         &["cat"],
     ),
     ("gzip", "--format=gnu", &["gzip", "-9n"]),
@@ -105,6 +109,7 @@ fn main() {
 
     let layer = scratch.path().join("layer");
     make_tree(&layer);
+    fs::remove_file(layer.join("hole")).expect("a file");
     make_sparse_file(&layer.join("sparse"));
     for (name, options, compressor) in LAYERS {
         let bytes = archive(&layer, options, compressor);
@@ -230,7 +235,7 @@ fn make_sparse_file(path: &Path) {
 
 fn archive(tree: &Path, options: &str, compressor: &[&str]) -> Vec<u8> {
     let script = format!(
-        "tar -C '{}' --sort=name --mtime=@1 -b 1 -cf - {options} . | {}",
+        "tar -C '{}' --sort=name --mtime=@1 --exclude=block* -b 1 -cf - {options} . | {}",
         tree.display(),
         compressor.join(" ")
     );
