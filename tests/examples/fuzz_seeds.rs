@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -50,6 +50,43 @@ const IMAGES: [(&str, &str); 14] = [
     ),
 ];
 
+/// Options of tar, and what compresses the archive.
+const LAYERS: [(&str, &str, &[&str]); 9] = [
+    (
+        "v7",
+        "--format=v7 --exclude=null --exclude=fifo --exclude=sparse",
+        &["cat"],
+    ),
+    ("ustar", "--format=ustar --exclude=sparse", &["cat"]),
+    ("gnu", "--format=gnu --sparse", &["cat"]),
+    (
+        "posix",
+        "--format=posix --xattrs --xattrs-include=* --exclude=sparse",
+        &["cat"],
+    ),
+    (
+        "sparse-0.0",
+        "--format=posix --sparse --sparse-version=0.0 --exclude=d",
+        &["cat"],
+    ),
+    (
+        "sparse-0.1",
+        "--format=posix --sparse --sparse-version=0.1 --exclude=d",
+        &["cat"],
+    ),
+    (
+        "sparse-1.0",
+        "--format=posix --sparse --sparse-version=1.0 --exclude=d",
+        &["cat"],
+    ),
+    ("gzip", "--format=gnu", &["gzip", "-9n"]),
+    ("zstd", "--format=gnu", &["zstd", "-q"]),
+];
+
+const CONFIGURATION: &[u8] = br#"{"architecture":"amd64","os":"linux","config":{"User":"a","Env":["A=b","C=d\ne"],
+"Entrypoint":["/bin/sh","-c"],"Cmd":["it's"],"WorkingDir":"/w/$x","Labels":{"a":"b"},"Volumes":{"/v":{}}},
+"rootfs":{"type":"layers","diff_ids":[]}}"#;
+
 fn main() {
     let fuzz = tests::repository().join("fuzz");
     let scratch = tests::scratch();
@@ -69,6 +106,18 @@ fn main() {
         &image(&wide, "-comp zstd -noI -noId"),
     );
     save(&fuzz, "image", "wide-gzip", &image(&wide, "-comp gzip"));
+
+    let layer = scratch.path().join("layer");
+    make_tree(&layer);
+    fs::remove_file(layer.join("hole")).expect("a file");
+    make_sparse_file(&layer.join("sparse"));
+    for (name, options, compressor) in LAYERS {
+        let bytes = archive(&layer, options, compressor);
+        save(&fuzz, "layer", name, &bytes);
+    }
+    save(&fuzz, "layer", "whiteouts", &whiteouts(scratch.path()));
+    save(&fuzz, "layer", "saved", &saved(scratch.path()));
+    save(&fuzz, "layer", "configuration", CONFIGURATION);
 
     let sample = image(&small, "-comp zstd -b 4096");
     fs::write(fuzz.join("sample.sqsh"), &sample).expect("a file");
@@ -185,6 +234,47 @@ fn squash(tree: &Path, image: &Path, options: &str) -> Vec<u8> {
     ]);
     run(command.args(options.split(' ')));
     fs::read(image).expect("the image")
+}
+
+/// Two pieces and three holes.
+fn make_sparse_file(path: &Path) {
+    let file = fs::File::create(path).expect("a file");
+    for offset in [8192, 20_480] {
+        file.write_all_at(b"island", offset).expect("space");
+    }
+    file.set_len(40_000).expect("a file");
+}
+
+fn archive(tree: &Path, options: &str, compressor: &[&str]) -> Vec<u8> {
+    let script = format!(
+        "tar -C '{}' --sort=name --mtime=@1 --exclude=block* -b 1 -cf - {options} . | {}",
+        tree.display(),
+        compressor.join(" ")
+    );
+    let output = Command::new("sh").args(["-c", &script]).output();
+    output.expect("tar runs").stdout
+}
+
+/// What an upper layer has besides.
+fn whiteouts(scratch: &Path) -> Vec<u8> {
+    let tree = scratch.join("whiteouts");
+    fs::create_dir_all(tree.join("d/e")).expect("a directory");
+    for name in [".wh.f", "d/.wh..wh..opq", "d/e/.wh.x", ".wh..wh.plnk", "x"] {
+        fs::write(tree.join(name), b"").expect("a file");
+    }
+    symlink("../../d", tree.join("up")).expect("a link");
+    fs::hard_link(tree.join("x"), tree.join("d/y")).expect("a link");
+    archive(&tree, "--format=gnu", &["cat"])
+}
+
+/// What `docker save` writes, of an image without layers.
+fn saved(scratch: &Path) -> Vec<u8> {
+    let tree = scratch.join("saved");
+    fs::create_dir(&tree).expect("a directory");
+    let manifest = br#"[{"Config":"c.json","RepoTags":["a:b"],"Layers":[]}]"#;
+    fs::write(tree.join("manifest.json"), manifest).expect("a file");
+    fs::write(tree.join("c.json"), CONFIGURATION).expect("a file");
+    archive(&tree, "--format=ustar", &["cat"])
 }
 
 fn run(command: &mut Command) {

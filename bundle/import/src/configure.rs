@@ -1,6 +1,8 @@
 //! The files by which Enroot's image format says how a container runs: `/etc/rc`, `/etc/environment`, `/etc/fstab`. And, in
 //! `/etc/benchrun/image.json`, where the image came from and what those cannot say.
 
+use std::fmt::Write;
+
 use bundle_image::{ContentId, Kind, Metadata, Node};
 use serde_json::json;
 
@@ -13,6 +15,9 @@ use crate::{Layered, Origin};
 const DEFAULT_COMMAND: &str = "/bin/sh";
 const RC_LOCAL: &str =
     "# Read by /etc/rc when the container starts: it may change the command line with 'set --'.\n";
+
+/// Made files are numbered as if they were of this layer, which no image has.
+const MADE: usize = u32::MAX as usize;
 
 /// A file that is made, not imported.
 pub(crate) struct MadeFile {
@@ -40,7 +45,7 @@ pub(crate) fn configure(
     ];
     let mut made = Vec::new();
     for (index, (name, overwrite, bytes)) in files.into_iter().enumerate() {
-        let content = content_id(image.layers.len(), index);
+        let content = content_id(MADE, index);
         let path = format!("etc/{name}");
         let is_new = put(merge, &path, overwrite, content, bytes.len() as u64, time_s);
         let failed = |reason| Error::Configure {
@@ -103,7 +108,7 @@ fn environment(process: &Process) -> Vec<u8> {
         } else {
             ""
         };
-        lines += &format!("{name}={quote}{value}{quote}\n");
+        let _ = writeln!(lines, "{name}={quote}{value}{quote}");
     }
     lines.into_bytes()
 }
@@ -130,12 +135,13 @@ fn rc(origin: &Origin, process: &Process) -> Vec<u8> {
     let mut script = format!("# enroot-provenance: {}\n", in_a_line(&origin.uri));
     for (key, value) in process.labels.iter().flatten() {
         let value = value.as_deref().unwrap_or_default();
-        script += &format!("# {} {}\n", in_a_line(key), in_a_line(value));
+        let _ = writeln!(script, "# {} {}", in_a_line(key), in_a_line(value));
     }
     script += "\n";
     for (name, value) in variables(process).filter(|(_, value)| !fits_a_line(value)) {
-        script += &format!(
-            "[ \"${{{name}+set}}\" ] || export {name}={}\n",
+        let _ = writeln!(
+            script,
+            "[ \"${{{name}+set}}\" ] || export {name}={}",
             quoted(value)
         );
     }
@@ -146,7 +152,8 @@ fn rc(origin: &Origin, process: &Process) -> Vec<u8> {
     if entrypoint.is_empty() && command.is_empty() {
         command = quoted(DEFAULT_COMMAND);
     }
-    script += &format!(
+    let _ = write!(
+        script,
         "mkdir -p {working_dir} 2> /dev/null
 cd {working_dir} && unset OLDPWD || exit 1
 
@@ -206,4 +213,61 @@ fn provenance(image: &Layered, config: &Config) -> Vec<u8> {
     let mut text = serde_json::to_vec_pretty(&value).expect("JSON of text");
     text.push(b'\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Runs the script of this configuration with some words, and tells what it printed.
+    fn run(config: &serde_json::Value, words: &[&str]) -> String {
+        let config = json!({ "config": config }).to_string();
+        let config = Config::parse(config.as_bytes()).expect("a configuration");
+        let script = String::from_utf8(rc(&Origin::default(), &config.process())).expect("text");
+        // This host's file is none of the image's.
+        let script = script.replace("/etc/rc.local", "/nonexistent");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, "rc"]).args(words);
+        command.env("SET", "outside").env_remove("LINES");
+        let output = command.output().expect("a shell");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    #[test]
+    fn a_shell_reads_the_words_as_they_were() {
+        let odd = [
+            "it's",
+            "$HOME `id` $(id)",
+            "a\"b\\c",
+            "two\nlines",
+            "",
+            "*",
+            "é",
+        ];
+        let entrypoint = [&["printf", "<%s>"][..], &odd].concat();
+        let config = json!({"Entrypoint": entrypoint, "Cmd": ["cmd"]});
+        let shown = odd.map(|word| format!("<{word}>")).concat();
+        assert_eq!(run(&config, &[]), format!("{shown}<cmd>"));
+        assert_eq!(run(&config, &["a b", "'"]), format!("{shown}<a b><'>"));
+        assert_eq!(run(&json!({"Cmd": ["printf", "x"]}), &["printf", "y"]), "y");
+        assert_eq!(run(&json!({"Entrypoint": "pwd", "Cmd": null}), &[]), "/\n");
+    }
+
+    #[test]
+    fn working_directories_and_variables_are_taken_literally() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let directory = scratch
+            .path()
+            .join("$(id) `id` \"x\" \\ 'y'")
+            .display()
+            .to_string();
+        let config = json!({"WorkingDir": directory, "Cmd": ["pwd"]});
+        assert_eq!(run(&config, &[]), format!("{directory}\n"));
+        let env = ["LINES=a\n'b'", "SET=${X}", "PLAIN=not here"];
+        let config = json!({"Env": env, "Cmd": ["sh", "-c", "printf '%s|%s|%s' \"$LINES\" \"$SET\" \"$PLAIN\""]});
+        assert_eq!(run(&config, &[]), "a\n'b'|outside|");
+    }
 }
