@@ -286,16 +286,17 @@ impl<W: Write + Seek> Contents<W> {
 /// A content that is being read, of which the size was announced.
 struct Announced<'a> {
     data: &'a mut dyn Read,
-    announced_bytes: u64,
+    /// How much should come.
+    size_bytes: u64,
     came_bytes: u64,
     hasher: blake3::Hasher,
 }
 
 impl<'a> Announced<'a> {
-    fn new(data: &'a mut dyn Read, announced_bytes: u64) -> Self {
+    fn new(data: &'a mut dyn Read, size_bytes: u64) -> Self {
         Self {
             data,
-            announced_bytes,
+            size_bytes,
             came_bytes: 0,
             hasher: blake3::Hasher::new(),
         }
@@ -331,7 +332,7 @@ impl<'a> Announced<'a> {
 
     fn other_size(&self, or_more: bool) -> Error {
         Error::ContentSize {
-            announced_bytes: self.announced_bytes,
+            announced_bytes: self.size_bytes,
             came_bytes: self.came_bytes,
             or_more,
         }

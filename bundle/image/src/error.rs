@@ -10,16 +10,16 @@ pub enum Error {
     Options(String),
 
     /// The image cannot be written.
-    #[error("cannot write the image: {0}")]
+    #[error("cannot write the image")]
     Write(#[source] io::Error),
 
     /// A file's content cannot be read.
-    #[error("cannot read the content of a file: {0}")]
+    #[error("cannot read the content of a file")]
     Read(#[source] io::Error),
 
     /// A file's content is not of the size that was announced.
     #[error(
-        "cannot store a file: it has {came_bytes} bytes{} instead of {announced_bytes} (it may have changed meanwhile)",
+        "its content has {came_bytes} bytes{} instead of {announced_bytes} (it may have changed meanwhile)",
         if *.or_more { " or more" } else { "" }
     )]
     ContentSize {
@@ -32,7 +32,7 @@ pub enum Error {
     },
 
     /// A content was given twice.
-    #[error("cannot store a file: its content was given before")]
+    #[error("its content was given before")]
     ContentTwice,
 
     /// The tree has a file whose content was never given, or has another size.
@@ -60,6 +60,26 @@ pub enum Error {
         what: &'static str,
         /// Most that the format holds.
         limit: u64,
+    },
+
+    /// A file, directory or link of the host cannot be read.
+    #[error("cannot read '{path}'")]
+    Host {
+        /// Its path, as the scanned directory's path leads to it.
+        path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A file of the host cannot be stored.
+    #[error("cannot store '{path}'")]
+    File {
+        /// Its path, as the scanned directory's path leads to it.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<Error>,
     },
 
     /// A compressor failed.

@@ -232,18 +232,18 @@ fn write_xattrs<W: Write + Seek>(
     xattrs: Xattrs,
     mut sets: Table,
 ) -> Result<u64, Error> {
-    let Some((attributes, records, count)) = xattrs.finish()? else {
+    let Some(xattrs) = xattrs.finish()? else {
         return Ok(NO_TABLE);
     };
     let attributes_start = output.position;
-    output.write(&attributes)?;
-    sets.write(&records)?;
+    output.write(&xattrs.stored)?;
+    sets.write(&xattrs.records)?;
     let (stored, starts) = sets.finish()?;
     let base = output.position;
     output.write(&stored)?;
     let head_start = output.position;
     output.write(&attributes_start.to_le_bytes())?;
-    output.write(&count.to_le_bytes())?;
+    output.write(&xattrs.count.to_le_bytes())?;
     output.write(&[0; 4])?;
     output.write(&list(base, &starts))?;
     Ok(head_start)

@@ -26,12 +26,21 @@ fn split(name: &[u8]) -> Option<(u16, &[u8])> {
     PREFIXES.iter().enumerate().find_map(named)
 }
 
+/// The attributes of all inodes as they are stored.
+pub(crate) struct Finished {
+    /// The table of the attributes.
+    pub(crate) stored: Vec<u8>,
+    /// For each set: where it begins, how many attributes it has, and their size.
+    pub(crate) records: Vec<u8>,
+    /// How many sets there are.
+    pub(crate) count: u32,
+}
+
 /// The attributes of all inodes.
 pub(crate) struct Xattrs {
     table: Table,
     /// The number of each set, by its bytes.
     numbers: HashMap<Vec<u8>, u32>,
-    /// For each set: where it begins, how many attributes it has, and their size.
     records: Vec<u8>,
 }
 
@@ -70,11 +79,15 @@ impl Xattrs {
         Ok(Ok(number))
     }
 
-    /// The attributes as they are stored, the sets' records, and how many of them there are; nothing if there are no attributes.
-    pub(crate) fn finish(self) -> Result<Option<(Vec<u8>, Vec<u8>, u32)>, Error> {
+    /// Nothing if there are no attributes.
+    pub(crate) fn finish(self) -> Result<Option<Finished>, Error> {
         let count = self.numbers.len() as u32;
         let (stored, _) = self.table.finish()?;
-        Ok((count > 0).then_some((stored, self.records, count)))
+        Ok((count > 0).then_some(Finished {
+            stored,
+            records: self.records,
+            count,
+        }))
     }
 }
 

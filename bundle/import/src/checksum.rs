@@ -40,6 +40,7 @@ impl Checksum {
 }
 
 /// A digest of bytes that are all there.
+#[cfg(test)]
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     written("sha256", &Sha256::digest(bytes))
 }

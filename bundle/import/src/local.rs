@@ -4,6 +4,8 @@ mod archive;
 mod docker;
 mod oci;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,8 @@
 //! Making a squashfs image of a container image.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::Metadata;
 use std::io::{self, Seek, Write};
 use std::time::SystemTime;

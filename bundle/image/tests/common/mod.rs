@@ -1,4 +1,5 @@
 //! Trees, images made of them, and what the project's reader sees in those.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Cursor, Read};

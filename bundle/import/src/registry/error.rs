@@ -16,6 +16,8 @@ pub enum RegistryError {
         place: String,
         /// What the network says.
         reason: String,
+        /// Whether that may be otherwise a little later.
+        is_transient: bool,
     },
 
     /// An answer that broke off, or took too long.
@@ -143,7 +145,8 @@ impl RegistryError {
     /// Whether the same may succeed a little later.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            RegistryError::BrokenOff { .. } | RegistryError::Unreachable { .. } => true,
+            RegistryError::BrokenOff { .. } => true,
+            RegistryError::Unreachable { is_transient, .. } => *is_transient,
             RegistryError::Status { status, .. } => {
                 matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
             }

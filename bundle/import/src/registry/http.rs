@@ -1,6 +1,6 @@
 //! One HTTP request: over TLS, through proxies, along redirections, within limits of time and size.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use ureq::config::Config;
@@ -169,6 +169,7 @@ impl Http {
         answered.map_err(|error| RegistryError::Unreachable {
             place: address.place(),
             reason: reason(&error),
+            is_transient: is_transient(&error),
         })
     }
 
@@ -320,6 +321,22 @@ fn roots(variables: Variables<'_>) -> Result<RootCerts, RegistryError> {
         .iter()
         .map(|certificate| Certificate::from_der(certificate).to_owned());
     Ok(certificates.collect::<Vec<_>>().into())
+}
+
+/// Whether a request that got no answer may get one a little later. A host that refuses, is not known, or cannot prove who it is
+/// does so again.
+fn is_transient(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(inner) => is_transient(inner),
+            None => !matches!(
+                error.kind(),
+                ErrorKind::InvalidData | ErrorKind::ConnectionRefused
+            ),
+        },
+        ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed => true,
+        _ => false,
+    }
 }
 
 /// What the network says, in our words where it speaks of itself.
