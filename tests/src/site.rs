@@ -168,7 +168,9 @@ impl Site {
 
     fn needs_fuse_for_all(&self) -> bool {
         self.opens_fuse
-            && self.who == Who::User && nix::unistd::geteuid().is_root() && !is_fuse_for_all()
+            && self.who == Who::User
+            && nix::unistd::geteuid().is_root()
+            && !is_fuse_for_all()
     }
 
     fn make_fuse_device(&self) {
