@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nix::sys::signal::{Signal, kill};
+use tests::docker::Engine;
 use tests::process::{finish, pid_of, start, wait};
 use tests::registry::{Guard, PASSWORD, Registry, USER, make_layout, missing};
 use tests::site::bundle_program;
@@ -260,6 +262,83 @@ fn guarded(registry: &Registry, desk: &mut Desk) {
         desk.succeeds(&["digest", &uri]).trim_end(),
         registry.digest(IMAGE)
     );
+}
+
+#[test]
+fn from_dockers_daemon() {
+    let name = "from_dockers_daemon";
+    if let Some(why) = missing() {
+        return skip(name, &why);
+    }
+    let engine = match Engine::shared() {
+        Ok(engine) => engine,
+        Err(why) => return skip(name, &why),
+    };
+    let mut desk = Desk::new();
+    let image = "benchrun-import-test";
+    let archive = save(&desk, &format!("{image}:latest"));
+    let docker = |words: &[&str]| {
+        let output = finish(engine.command(words));
+        assert!(output.status.success(), "{}", stderr(&output));
+    };
+    docker(&["load", "--input", archive.to_str().expect("a path")]);
+    desk.set
+        .extend(engine.host().map(|host| ("DOCKER_HOST", host)));
+    let said = desk.succeeds(&["import", &format!("dockerd://{image}")]);
+    assert!(
+        said.starts_with("made 'benchrun-import-test.sqsh': "),
+        "{said}"
+    );
+    desk.assert_is_the_image("benchrun-import-test.sqsh");
+    desk.fails(
+        &["import", "dockerd://benchrun-no-such-image:1"],
+        "(docker pull gets an image, docker images lists what there is)",
+    );
+    docker(&["rmi", "--force", image]);
+    assert_eq!(names(&desk.path("work")).len(), 1);
+}
+
+/// Podman is asked through its program, for which another stands here.
+#[test]
+fn from_podman() {
+    if let Some(why) = missing() {
+        return skip("from_podman", &why);
+    }
+    let mut desk = Desk::new();
+    let archive = save(&desk, "localhost/image:1");
+    desk.fails(
+        &["import", "podman://localhost/image:1"],
+        "the program 'podman': it is not installed",
+    );
+    let script = format!(
+        "#!/bin/sh\nset -eu\ntest \"$*\" = 'save --format docker-archive -- localhost/image:1'\nexec /bin/cat '{}'\n",
+        archive.display()
+    );
+    let program = desk.path("podman");
+    fs::write(&program, script).expect("a file");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("permissions");
+    desk.set.push((
+        "PATH",
+        desk.directory.path().to_str().expect("a path").to_owned(),
+    ));
+    let said = desk.succeeds(&["import", "podman://localhost/image:1"]);
+    assert!(
+        said.starts_with("made 'localhost+image+1.sqsh': "),
+        "{said}"
+    );
+    desk.assert_is_the_image("localhost+image+1.sqsh");
+}
+
+/// The image as `docker save` writes it.
+fn save(desk: &Desk, name: &str) -> PathBuf {
+    let archive = desk.path("saved.tar");
+    let source = format!("oci:{}", make_layout(&desk.path("source")));
+    let target = format!("docker-archive:{}:{name}", archive.display());
+    let mut skopeo = Command::new("skopeo");
+    skopeo.args(["--insecure-policy", "copy", "--quiet", &source, &target]);
+    let output = finish(skopeo);
+    assert!(output.status.success(), "{}", stderr(&output));
+    archive
 }
 
 /// Ctrl-C while nothing answers: nothing is left where the image was to be.
