@@ -50,6 +50,43 @@ const IMAGES: [(&str, &str); 14] = [
     ),
 ];
 
+/// Options of tar, and what compresses the archive.
+const LAYERS: [(&str, &str, &[&str]); 9] = [
+    ("v7", "--format=v7 --exclude=null --exclude=fifo", &["cat"]),
+    ("ustar", "--format=ustar", &["cat"]),
+    (
+        "gnu",
+        "--format=gnu --sparse --hole-detection=raw",
+        &["cat"],
+    ),
+    (
+        "posix",
+        "--format=posix --xattrs --xattrs-include=*",
+        &["cat"],
+    ),
+    (
+        "sparse-0.0",
+        "--format=posix --sparse --hole-detection=raw --exclude=block* --exclude=null --sparse-version=0.0",
+        &["cat"],
+    ),
+    (
+        "sparse-0.1",
+        "--format=posix --sparse --hole-detection=raw --exclude=block* --exclude=null --sparse-version=0.1",
+        &["cat"],
+    ),
+    (
+        "sparse-1.0",
+        "--format=posix --sparse --hole-detection=raw --exclude=block* --exclude=null --sparse-version=1.0",
+        &["cat"],
+    ),
+    ("gzip", "--format=gnu", &["gzip", "-9n"]),
+    ("zstd", "--format=gnu", &["zstd", "-q"]),
+];
+
+const CONFIGURATION: &[u8] = br#"{"architecture":"amd64","os":"linux","config":{"User":"a","Env":["A=b","C=d\ne"],
+"Entrypoint":["/bin/sh","-c"],"Cmd":["it's"],"WorkingDir":"/w/$x","Labels":{"a":"b"},"Volumes":{"/v":{}}},
+"rootfs":{"type":"layers","diff_ids":[]}}"#;
+
 fn main() {
     let fuzz = tests::repository().join("fuzz");
     let scratch = tests::scratch();
@@ -69,6 +106,14 @@ fn main() {
         &image(&wide, "-comp zstd -noI -noId"),
     );
     save(&fuzz, "image", "wide-gzip", &image(&wide, "-comp gzip"));
+
+    for (name, options, compressor) in LAYERS {
+        let bytes = archive(&scratch.path().join("small"), options, compressor);
+        save(&fuzz, "layer", name, &bytes);
+    }
+    save(&fuzz, "layer", "whiteouts", &whiteouts(scratch.path()));
+    save(&fuzz, "layer", "saved", &saved(scratch.path()));
+    save(&fuzz, "layer", "configuration", CONFIGURATION);
 
     let sample = image(&small, "-comp zstd -b 4096");
     fs::write(fuzz.join("sample.sqsh"), &sample).expect("a file");
@@ -173,6 +218,38 @@ fn squash(tree: &Path, image: &Path, options: &str) -> Vec<u8> {
     ]);
     run(command.args(options.split(' ')));
     fs::read(image).expect("the image")
+}
+
+fn archive(tree: &Path, options: &str, compressor: &[&str]) -> Vec<u8> {
+    let script = format!(
+        "tar -C '{}' --sort=name --mtime=@1 -b 1 -cf - {options} . | {}",
+        tree.display(),
+        compressor.join(" ")
+    );
+    let output = Command::new("sh").args(["-c", &script]).output();
+    output.expect("tar runs").stdout
+}
+
+/// What an upper layer has besides.
+fn whiteouts(scratch: &Path) -> Vec<u8> {
+    let tree = scratch.join("whiteouts");
+    fs::create_dir_all(tree.join("d/e")).expect("a directory");
+    for name in [".wh.f", "d/.wh..wh..opq", "d/e/.wh.x", ".wh..wh.plnk", "x"] {
+        fs::write(tree.join(name), b"").expect("a file");
+    }
+    symlink("../../d", tree.join("up")).expect("a link");
+    fs::hard_link(tree.join("x"), tree.join("d/y")).expect("a link");
+    archive(&tree, "--format=gnu", &["cat"])
+}
+
+/// What `docker save` writes, of an image without layers.
+fn saved(scratch: &Path) -> Vec<u8> {
+    let tree = scratch.join("saved");
+    fs::create_dir(&tree).expect("a directory");
+    let manifest = br#"[{"Config":"c.json","RepoTags":["a:b"],"Layers":[]}]"#;
+    fs::write(tree.join("manifest.json"), manifest).expect("a file");
+    fs::write(tree.join("c.json"), CONFIGURATION).expect("a file");
+    archive(&tree, "--format=ustar", &["cat"])
 }
 
 fn run(command: &mut Command) {

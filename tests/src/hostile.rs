@@ -2,8 +2,13 @@
 //! (`fuzz/`) and of the test that replays their corpus. None of them may panic, run away, or take memory without a bound,
 //! whatever the bytes are.
 
+use std::fs::File;
+use std::io::Cursor;
 use std::num::NonZeroUsize;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 
 use bundle_format::trust::{Signature, parse_keys};
 use bundle_format::{Bundle, Digest, Manifest, ReadError, TRAILER_SIZE_BYTES};
@@ -35,6 +40,77 @@ pub fn bundle(bytes: &[u8]) {
     let mut mended = bytes.to_vec();
     if mend(&mut mended).is_some() {
         open_bundle(&mended);
+    }
+}
+
+/// Makes an image of a layer: as the bytes are, and twice over itself with the checksums of its headers mended. The bytes are also read
+/// as a saved image and as a configuration. An image that is made can be read.
+pub fn layer(bytes: &[u8]) {
+    make_image(&[bytes], None);
+    let mut mended = bytes.to_vec();
+    for block in mended.chunks_exact_mut(512) {
+        if block[257..].starts_with(b"ustar") {
+            block[148..156].fill(b' ');
+            let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+            block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        }
+    }
+    make_image(&[&mended, &mended], None);
+    make_image(&[], Some(bytes));
+    let file = file_of(bytes);
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let saved = bundle_import::open_docker_archive(
+        Path::new(&path),
+        None,
+        &bundle_import::Platform::host(),
+        &std::env::temp_dir(),
+    );
+    if let Ok(image) = saved {
+        make_image_of(&image);
+    }
+}
+
+fn file_of(bytes: &[u8]) -> File {
+    let file = tempfile::tempfile().expect("a temporary file");
+    file.write_all_at(bytes, 0).expect("space");
+    file
+}
+
+fn make_image(layers: &[&[u8]], config: Option<&[u8]>) {
+    let layers = layers.iter().map(|bytes| bundle_import::Layer {
+        file: file_of(bytes),
+        offset_bytes: 0,
+        size_bytes: bytes.len() as u64,
+        name: "layer".into(),
+        diff_id: None,
+    });
+    make_image_of(&bundle_import::Layered {
+        layers: layers.collect(),
+        config: config.map(<[u8]>::to_vec),
+        origin: bundle_import::Origin::default(),
+    });
+}
+
+fn make_image_of(image: &bundle_import::Layered) {
+    let options = bundle_import::Options {
+        image: bundle_image::Options {
+            compression: bundle_image::Compression::Stored,
+            block_size_bytes: 4096,
+            thread_count: 1,
+            time_s: 0,
+        },
+        limits: bundle_import::Limits {
+            entries: ENTRY_LIMIT as u64,
+            size_bytes: CONTENTS_LIMIT_BYTES,
+            ratio: 200,
+            ratio_free_bytes: CONTENTS_LIMIT_BYTES,
+        },
+    };
+    let mut out = Cursor::new(Vec::new());
+    if let Ok(summary) = bundle_import::make_image(image, &mut out, &options, &()) {
+        let bytes = &out.get_ref()[..summary.size_bytes as usize];
+        let image = Image::open(&bytes).expect("an image that was made is sound");
+        image.walk().expect("an image that was made is sound");
     }
 }
 

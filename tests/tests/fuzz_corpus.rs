@@ -76,6 +76,11 @@ fn image() {
 }
 
 #[test]
+fn layer() {
+    replay("layer", hostile::layer);
+}
+
+#[test]
 fn requests() {
     let bytes = hostile::sample_image();
     let image = Image::open(&bytes).expect("a sound image");

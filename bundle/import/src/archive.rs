@@ -18,6 +18,7 @@ use bundle_image::Metadata;
 use crate::error::LayerError;
 use header::{BLOCK_SIZE_BYTES, Header};
 use pax::Records;
+pub(crate) use pax::is_overlay_xattr;
 use sparse::Extent;
 
 /// The largest PAX header or long name that is read.
@@ -263,7 +264,7 @@ impl<R: BufRead> Archive<R> {
         }
         let block = read_block(&mut self.stream)?;
         if block.iter().any(|byte| *byte != 0) {
-            return Header::new(block).map(Some);
+            return Header::new(&block).map(Some);
         }
         // Two blocks of zeros are the end. Some writers make but one.
         if !self.stream.fill_buf()?.is_empty() {

@@ -18,8 +18,8 @@ pub(crate) struct Config {
     pub(crate) variant: Option<String>,
     #[serde(default)]
     pub(crate) created: Option<String>,
-    #[serde(default)]
-    config: Option<Process>,
+    #[serde(default, rename = "config")]
+    process: Option<Process>,
     #[serde(default)]
     rootfs: Option<RootFs>,
 }
@@ -77,7 +77,7 @@ impl Config {
 
     /// How a container of the image runs, by default if nothing is said.
     pub(crate) fn process(&self) -> Process {
-        self.config.clone().unwrap_or_default()
+        self.process.clone().unwrap_or_default()
     }
 
     /// The digests of the decompressed layers, lowest first.

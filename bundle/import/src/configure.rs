@@ -1,6 +1,8 @@
 //! The files by which Enroot's image format says how a container runs: `/etc/rc`, `/etc/environment`, `/etc/fstab`. And, in
 //! `/etc/benchrun/image.json`, where the image came from and what those cannot say.
 
+use std::fmt::Write;
+
 use bundle_image::{ContentId, Kind, Metadata, Node};
 use serde_json::json;
 
@@ -13,6 +15,9 @@ use crate::{Layered, Origin};
 const DEFAULT_COMMAND: &str = "/bin/sh";
 const RC_LOCAL: &str =
     "# Read by /etc/rc when the container starts: it may change the command line with 'set --'.\n";
+
+/// Made files are numbered as if they were of this layer, which no image has.
+const MADE: usize = u32::MAX as usize;
 
 /// A file that is made, not imported.
 pub(crate) struct MadeFile {
@@ -40,7 +45,7 @@ pub(crate) fn configure(
     ];
     let mut made = Vec::new();
     for (index, (name, overwrite, bytes)) in files.into_iter().enumerate() {
-        let content = content_id(image.layers.len(), index);
+        let content = content_id(MADE, index);
         let path = format!("etc/{name}");
         let is_new = put(merge, &path, overwrite, content, bytes.len() as u64, time_s);
         let failed = |reason| Error::Configure {
@@ -103,7 +108,7 @@ fn environment(process: &Process) -> Vec<u8> {
         } else {
             ""
         };
-        lines += &format!("{name}={quote}{value}{quote}\n");
+        let _ = writeln!(lines, "{name}={quote}{value}{quote}");
     }
     lines.into_bytes()
 }
@@ -130,12 +135,13 @@ fn rc(origin: &Origin, process: &Process) -> Vec<u8> {
     let mut script = format!("# enroot-provenance: {}\n", in_a_line(&origin.uri));
     for (key, value) in process.labels.iter().flatten() {
         let value = value.as_deref().unwrap_or_default();
-        script += &format!("# {} {}\n", in_a_line(key), in_a_line(value));
+        let _ = writeln!(script, "# {} {}", in_a_line(key), in_a_line(value));
     }
     script += "\n";
     for (name, value) in variables(process).filter(|(_, value)| !fits_a_line(value)) {
-        script += &format!(
-            "[ \"${{{name}+set}}\" ] || export {name}={}\n",
+        let _ = writeln!(
+            script,
+            "[ \"${{{name}+set}}\" ] || export {name}={}",
             quoted(value)
         );
     }
@@ -146,7 +152,8 @@ fn rc(origin: &Origin, process: &Process) -> Vec<u8> {
     if entrypoint.is_empty() && command.is_empty() {
         command = quoted(DEFAULT_COMMAND);
     }
-    script += &format!(
+    let _ = write!(
+        script,
         "mkdir -p {working_dir} 2> /dev/null
 cd {working_dir} && unset OLDPWD || exit 1
 

@@ -33,7 +33,7 @@ pub use error::{Error, LayerError, TooLarge};
 pub use layered::{Layer, Layered, Origin};
 pub use limits::Limits;
 pub use local::{LocalSource, open_docker_archive, open_oci, open_tar};
-pub use make::{Options, Summary, make_image};
+pub use make::{Options, Summary, make_directory_image, make_image};
 pub use platform::{Platform, PlatformError};
 pub use progress::{Progress, Step};
 pub use reference::{

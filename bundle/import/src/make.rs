@@ -5,9 +5,12 @@ mod tests;
 
 use std::fs::Metadata;
 use std::io::{self, Seek, Write};
+use std::path::Path;
 use std::time::SystemTime;
 
-use bundle_image::{ImageWriter, Tree};
+use bundle_image::{ImageWriter, Ownership, ScanOptions, Tree};
+
+use crate::archive::is_overlay_xattr;
 
 use crate::config::Config;
 use crate::configure::{MadeFile, configure};
@@ -16,7 +19,7 @@ use crate::error::Error;
 use crate::limits::Budget;
 use crate::merge::Merge;
 use crate::progress::{Progress, Step};
-use crate::{Layer, Layered, Limits, scan};
+use crate::{Layer, Layered, Limits, Origin, scan};
 
 /// How an image is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +68,7 @@ pub fn make_image<W: Write + Seek>(
         progress,
         &mut |content, size_bytes, data| writer.add(content, size_bytes, data),
     )?;
-    for MadeFile { content, bytes } in made.iter().filter(|file| !file.bytes.is_empty()) {
-        writer.add(*content, bytes.len() as u64, &mut bytes.as_slice())?;
-    }
+    add_made(&mut writer, &made)?;
     let size_bytes = writer.finish(&tree)?;
     check_stamps(&image.layers, &stamps)?;
     Ok(Summary {
@@ -76,6 +77,59 @@ pub fn make_image<W: Write + Seek>(
         contents_size_bytes: wanted.size_bytes(),
         xattrs_left_out,
     })
+}
+
+/// Makes a squashfs image of a directory of the host, to which the files are added by which Enroot's image format says how it runs, as far as
+/// it has none.
+///
+/// # Errors
+/// If something in the directory cannot be read, or changes meanwhile; if the image cannot be written. Then what has been
+/// written is of no use.
+pub fn make_directory_image<W: Write + Seek>(
+    directory: &Path,
+    ownership: Ownership,
+    out: W,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Summary, Error> {
+    let scan_options = ScanOptions {
+        ownership,
+        keep_xattr: &|name| name != b"security.selinux" && !is_overlay_xattr(name),
+        ..ScanOptions::default()
+    };
+    progress.begin(Step::Merge, 0);
+    let (tree, files) = bundle_image::scan(directory, &scan_options)?;
+    let mut merge = Merge::of(tree, options.limits.entries);
+    let image = Layered {
+        layers: Vec::new(),
+        config: None,
+        origin: Origin {
+            uri: format!("dir:{}", directory.display()),
+            ..Origin::default()
+        },
+    };
+    let made = configure(&mut merge, &image, None, options.image.time_s)?;
+    let tree = merge.into_tree();
+    let mut writer = ImageWriter::new(out, options.image)?;
+    add_made(&mut writer, &made)?;
+    progress.begin(Step::Write, files.size_bytes());
+    files.feed(&tree, &mut writer, &mut |size_bytes| {
+        progress.advance(size_bytes);
+    })?;
+    let size_bytes = writer.finish(&tree)?;
+    Ok(Summary {
+        size_bytes,
+        nodes: reachable(&tree).len() as u64,
+        contents_size_bytes: files.size_bytes(),
+        xattrs_left_out: 0,
+    })
+}
+
+fn add_made<W: Write + Seek>(writer: &mut ImageWriter<W>, made: &[MadeFile]) -> Result<(), Error> {
+    for MadeFile { content, bytes } in made.iter().filter(|file| !file.bytes.is_empty()) {
+        writer.add(*content, bytes.len() as u64, &mut bytes.as_slice())?;
+    }
+    Ok(())
 }
 
 /// The first reading: one tree of all layers and of the files that are made.

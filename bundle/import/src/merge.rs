@@ -73,6 +73,14 @@ impl Merge {
         }
     }
 
+    /// What is there already, to which something is added.
+    pub(crate) fn of(tree: Tree, undescribed_max: u64) -> Self {
+        Self {
+            tree,
+            ..Self::new(undescribed_max)
+        }
+    }
+
     /// Lays a layer's entries over what there is.
     pub(crate) fn add_layer(
         &mut self,
@@ -137,12 +145,11 @@ impl Merge {
     /// A directory that is there already keeps what is in it.
     fn add_directory(&mut self, parent: NodeId, name: &[u8], metadata: Metadata) {
         let existing = self.tree.lookup(parent, name);
-        match existing.filter(|node| self.tree.entries(*node).is_some()) {
-            Some(node) => self.tree.node_mut(node).metadata = metadata,
-            None => {
-                let kind = Kind::Directory(BTreeMap::new());
-                self.tree.insert(parent, name, Node { metadata, kind });
-            }
+        if let Some(node) = existing.filter(|node| self.tree.entries(*node).is_some()) {
+            self.tree.node_mut(node).metadata = metadata;
+        } else {
+            let kind = Kind::Directory(BTreeMap::new());
+            self.tree.insert(parent, name, Node { metadata, kind });
         }
     }
 

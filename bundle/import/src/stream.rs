@@ -140,7 +140,7 @@ impl<R: Read> Read for Decoding<R> {
             let is_reading = error.raw_os_error().is_some()
                 || error
                     .get_ref()
-                    .is_some_and(|inner| inner.is::<LayerError>());
+                    .is_some_and(<dyn std::error::Error + Send + Sync>::is::<LayerError>);
             if is_reading {
                 error
             } else if error.kind() == io::ErrorKind::UnexpectedEof {

@@ -142,32 +142,29 @@ pub(crate) fn merge(layers: &[Vec<u8>]) -> Result<Tree, Error> {
 
 /// A line for each name: `path/` for a directory, `path layer.entry` for a file's content, `path -> target`, and so on.
 pub(crate) fn listing(tree: &Tree) -> String {
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     list(tree, tree.root(), "", &mut lines);
-    lines
+    lines.concat()
 }
 
-fn list(tree: &Tree, directory: NodeId, path: &str, lines: &mut String) {
+fn list(tree: &Tree, directory: NodeId, path: &str, lines: &mut Vec<String>) {
     for (name, node) in tree.entries(directory).expect("a directory") {
         let path = format!("{path}{}", name.escape_ascii());
-        match &tree.node(*node).kind {
+        lines.push(match &tree.node(*node).kind {
             Kind::Directory(_) => {
-                *lines += &format!("{path}/\n");
+                lines.push(format!("{path}/\n"));
                 list(tree, *node, &format!("{path}/"), lines);
+                continue;
             }
             Kind::File { content, .. } => {
                 let (layer, entry) = origin(*content);
-                *lines += &format!("{path} {layer}.{entry}\n");
+                format!("{path} {layer}.{entry}\n")
             }
-            Kind::Symlink(target) => {
-                *lines += &format!("{path} -> {}\n", target.escape_ascii());
-            }
-            Kind::CharacterDevice { major, minor } => {
-                *lines += &format!("{path} c{major},{minor}\n")
-            }
-            Kind::BlockDevice { major, minor } => *lines += &format!("{path} b{major},{minor}\n"),
-            Kind::Fifo => *lines += &format!("{path} |\n"),
-            Kind::Socket => *lines += &format!("{path} =\n"),
-        }
+            Kind::Symlink(target) => format!("{path} -> {}\n", target.escape_ascii()),
+            Kind::CharacterDevice { major, minor } => format!("{path} c{major},{minor}\n"),
+            Kind::BlockDevice { major, minor } => format!("{path} b{major},{minor}\n"),
+            Kind::Fifo => format!("{path} |\n"),
+            Kind::Socket => format!("{path} =\n"),
+        });
     }
 }

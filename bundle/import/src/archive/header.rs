@@ -7,6 +7,9 @@ pub(super) const BLOCK_SIZE_BYTES: usize = 512;
 /// A block whose checksum holds.
 pub(super) struct Header([u8; BLOCK_SIZE_BYTES]);
 
+/// Offsets and sizes of a sparse file's pieces.
+pub(super) type SparsePairs = Vec<(u64, u64)>;
+
 /// What a header's magic says of the fields behind it.
 #[derive(PartialEq, Eq)]
 enum Dialect {
@@ -19,9 +22,9 @@ enum Dialect {
 }
 
 impl Header {
-    pub(super) fn new(block: [u8; BLOCK_SIZE_BYTES]) -> Result<Self, LayerError> {
+    pub(super) fn new(block: &[u8; BLOCK_SIZE_BYTES]) -> Result<Self, LayerError> {
         const DAMAGED: LayerError = LayerError::Damaged("a header's checksum is wrong");
-        let header = Self(block);
+        let header = Self(*block);
         let stated = header.number(148, 8).map_err(|_| DAMAGED)?;
         let with_blanks = |index: usize, byte: u8| {
             if (148..156).contains(&index) {
@@ -103,7 +106,7 @@ impl Header {
     }
 
     /// The old GNU format's map of a sparse file: the file's size, pairs of offset and size, and whether more blocks of them follow.
-    pub(super) fn sparse(&self) -> Result<(u64, Vec<(u64, u64)>, bool), LayerError> {
+    pub(super) fn sparse(&self) -> Result<(u64, SparsePairs, bool), LayerError> {
         if self.dialect() != Dialect::Gnu {
             return Err(LayerError::Damaged("a sparse file's header is not GNU's"));
         }
@@ -136,7 +139,7 @@ impl Header {
 }
 
 /// Pairs of offset and size, up to the first that is empty.
-pub(super) fn sparse_pairs(bytes: &[u8]) -> Result<Vec<(u64, u64)>, LayerError> {
+pub(super) fn sparse_pairs(bytes: &[u8]) -> Result<SparsePairs, LayerError> {
     bytes
         .chunks_exact(24)
         .take_while(|pair| pair[0] != 0)

@@ -53,11 +53,14 @@ pub(super) fn parse(mut bytes: &[u8]) -> Result<Records, LayerError> {
     for (name, value) in encoded_xattrs {
         records.xattrs.entry(name).or_insert(value);
     }
-    records.xattrs.retain(|name, _| {
-        let is_overlay = OVERLAY_XATTRS.iter().any(|prefix| name.starts_with(prefix));
-        !is_overlay && !name.is_empty()
-    });
+    let is_kept = |name: &[u8]| !is_overlay_xattr(name) && !name.is_empty();
+    records.xattrs.retain(|name, _| is_kept(name));
     Ok(records)
+}
+
+/// Whether an attribute only means something to overlayfs.
+pub(crate) fn is_overlay_xattr(name: &[u8]) -> bool {
+    OVERLAY_XATTRS.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn plain_record(records: &mut Records, key: &[u8], value: &[u8]) -> Result<(), LayerError> {

@@ -186,12 +186,10 @@ fn choose(
         let distance = descriptor.platform.as_ref().map_or(Some(u32::MAX), |it| {
             platform.distance(&it.os, &it.architecture, it.variant.as_deref())
         });
-        match distance {
-            Some(distance) => fitting.push((distance, descriptor)),
-            None => {
-                let it = descriptor.platform.expect("it does not fit");
-                offered.insert(format!("{}/{}", it.os, it.architecture));
-            }
+        if let Some(distance) = distance {
+            fitting.push((distance, descriptor));
+        } else if let Some(it) = &descriptor.platform {
+            offered.insert(format!("{}/{}", it.os, it.architecture));
         }
     }
     let Some(best) = fitting.iter().map(|(distance, _)| *distance).min() else {

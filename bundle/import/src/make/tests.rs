@@ -5,7 +5,7 @@ use std::io::Cursor;
 use bundle_image::Compression;
 use bundle_squashfs::{BlockReader, FileInode, Image, Inode, InodeKind};
 
-use super::{Options, Summary, make_image};
+use super::{Options, Summary, make_directory_image, make_image};
 use crate::testing::{RawHeader, Tar, layered};
 use crate::{Error, Layered, Limits, Origin};
 
@@ -71,7 +71,7 @@ fn text(image: &Image<'_>, path: &str) -> String {
     String::from_utf8(contents(image, file)).expect("text")
 }
 
-const CONFIG: &str = r##"{
+const CONFIG: &str = r#"{
     "architecture": "amd64", "os": "linux", "created": "2024-01-02T03:04:05Z",
     "config": {
         "Env": ["PATH=/usr/bin:/bin", "QUOTED=\"x y\"", "BLANK= a ", "LINES=a\nb'c", "REF=${HOME}", "EMPTY=", "NONE", "1X=a", "A B=c"],
@@ -83,11 +83,12 @@ const CONFIG: &str = r##"{
         "Labels": {"title": "a\n; rm -rf /", "none": null}
     },
     "rootfs": {"type": "layers", "diff_ids": []}
-}"##;
+}"#;
 
 #[test]
 fn an_image_has_what_its_layers_have_and_enroots_files() {
-    let big: String = (0..5000).map(|n| format!("{n}\n")).collect();
+    let lines: Vec<String> = (0..5000).map(|n| format!("{n}\n")).collect();
+    let big = lines.concat();
     let lower = Tar::new()
         .dir("bin")
         .file("bin/big", &big)
@@ -96,7 +97,7 @@ fn an_image_has_what_its_layers_have_and_enroots_files() {
         .file("empty", "");
     let mut sparse = RawHeader::new(b'S', b"sparse", 3);
     sparse.set(257, b"ustar  \0").set(483, b"00000040003\0");
-    sparse.set(386, b"00000040000\000000000003\0");
+    sparse.set(386, b"00000040000\x0000000000003\0");
     let upper = Tar::new()
         .file(".wh.gone", "")
         .file("old", "new")
@@ -193,6 +194,40 @@ fn a_root_file_system_keeps_its_own_files() {
     assert_eq!(text(&image, "etc/rc"), "own");
     assert_eq!(text(&image, "etc/fstab"), "own");
     assert_eq!(text(&image, "etc/environment"), "");
+}
+
+#[test]
+fn a_directory_is_an_image_too() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| directory.path().join(name);
+    std::fs::create_dir(at("etc")).expect("a directory");
+    std::fs::write(at("etc/rc"), "own").expect("a file");
+    std::fs::write(at("a"), "contents").expect("a file");
+    std::fs::hard_link(at("a"), at("b")).expect("a link");
+    let mut out = Cursor::new(Vec::new());
+    let ownership = bundle_image::Ownership::AllRoot;
+    let made = make_directory_image(directory.path(), ownership, &mut out, &options(), &());
+    let summary = made.expect("an image");
+    let mut bytes = out.into_inner();
+    bytes.truncate(summary.size_bytes as usize);
+    let image = Image::open(&bytes).expect("an image");
+    assert_eq!(text(&image, "etc/rc"), "own");
+    assert_eq!(text(&image, "b"), "contents");
+    let uri = format!("\"uri\": \"dir:{}\"", directory.path().display());
+    assert!(text(&image, "etc/benchrun/image.json").contains(&uri));
+    assert_eq!(find(&image, "a").expect("a").link_count, 2);
+    let none = make_directory_image(
+        &at("none"),
+        ownership,
+        Cursor::new(Vec::new()),
+        &options(),
+        &(),
+    );
+    assert!(
+        none.expect_err("nothing there")
+            .to_string()
+            .contains("none")
+    );
 }
 
 #[test]

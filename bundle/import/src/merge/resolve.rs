@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bundle_image::{Kind, Node, NodeId, Tree};
+use bundle_image::{Kind, Node, NodeId, SCAN_DEPTH_LIMIT, Tree};
 
 use super::{Merge, Touch, UNDESCRIBED};
 use crate::limits::{NAME_SIZE_MAX_BYTES, PATH_SIZE_MAX_BYTES, SYMLINK_HOPS_MAX};
@@ -91,6 +91,10 @@ impl Walk {
             return Err(format!(
                 "leads to a path longer than {PATH_SIZE_MAX_BYTES} bytes"
             ));
+        }
+        // One more would be an image that cannot be unpacked again here.
+        if self.stack.len() > SCAN_DEPTH_LIMIT {
+            return Err(format!("lies in more than {SCAN_DEPTH_LIMIT} directories"));
         }
         self.stack.push(directory);
         self.sizes.push(size);

@@ -8,11 +8,11 @@ use crate::testing::{RawHeader, Tar, listing, merge};
 fn check(layers: &[Tar], expected: &str) {
     let layers: Vec<Vec<u8>> = layers.iter().map(|tar| tar.clone().end()).collect();
     let tree = merge(&layers).expect("layers");
-    let expected: String = expected
+    let lines: Vec<String> = expected
         .lines()
         .map(|it| format!("{}\n", it.trim()))
         .collect();
-    assert_eq!(listing(&tree), expected.trim_start_matches('\n'));
+    assert_eq!(listing(&tree), lines.concat());
 }
 
 #[track_caller]
@@ -318,7 +318,8 @@ fn names_have_limits() {
         ),
     );
     // Nor do links make paths that are longer.
-    let deep = "d/".repeat(1500);
+    let name = "d".repeat(200) + "/";
+    let deep = name.repeat(15);
     let layer = tar().pax(&[("path", deep.as_bytes())]).dir("x");
     let layer = layer.pax(&[("linkpath", deep.as_bytes())]).symlink("l", "");
     refuse(
@@ -327,7 +328,23 @@ fn names_have_limits() {
             .dir("x")],
         &format!(
             "its entry 'l/{}…' leads to a path longer than 4096 bytes",
-            "d/".repeat(99)
+            "d".repeat(198)
+        ),
+    );
+    check(
+        &[tar().dir(&"d/".repeat(40))],
+        &(1..=40)
+            .map(|it| "d/".repeat(it) + "\n")
+            .collect::<String>(),
+    );
+    let deep = "d/".repeat(129);
+    refuse(
+        &[tar()
+            .pax(&[("path", format!("{deep}f").as_bytes())])
+            .file("x", "")],
+        &format!(
+            "its entry '{}…' lies in more than 128 directories",
+            "d/".repeat(100)
         ),
     );
     check(

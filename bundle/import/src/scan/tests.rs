@@ -41,10 +41,10 @@ fn refuse(layer: Layer, expected: &str) {
 }
 
 fn two_files() -> Vec<u8> {
-    let noise: String = (0..60_000_u32)
+    let noise: Vec<String> = (0..60_000_u32)
         .map(|n| format!("{:x}", n.wrapping_mul(2_654_435_761)))
         .collect();
-    Tar::new().file("a", &noise).file("b", "b").end()
+    Tar::new().file("a", &noise.concat()).file("b", "b").end()
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn holes_count() {
     sparse
         .set(257, b"ustar  \0")
         .set(483, b"\x80\0\0\0\0\x10\0\0\0\0\0\0");
-    sparse.set(386, b"00000000000\000000000001\0");
+    sparse.set(386, b"00000000000\x0000000000001\0");
     let layer = layer(&Tar::new().raw(sparse, b"x").end());
     refuse(
         layer,
