@@ -192,35 +192,28 @@ pub fn make_layout(directory: &Path) -> String {
 
 fn config(directory: &Path, guard: Guard, tokens: Option<&str>) -> String {
     let at = |name: &str| directory.join(name).display().to_string();
-    let mut config = format!(
-        "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:0\n",
-        at("storage")
-    );
-    if guard != Guard::Open {
-        config += &format!(
-            "  tls:\n    certificate: {}\n    key: {}\n",
+    let storage = format!("filesystem: {{rootdirectory: {}}}", at("storage"));
+    let (tls, auth) = (
+        format!(
+            "tls: {{certificate: {}, key: {}}}",
             at("certificate.pem"),
             at("key.pem")
-        );
-    }
-    match (guard, tokens) {
-        (Guard::Password, _) => {
-            config += &format!(
-                "auth:\n  htpasswd:\n    realm: test\n    path: {}\n",
-                at("htpasswd")
-            );
-        }
-        (_, Some(realm)) => {
-            config += &format!(
-                "auth:\n  token:\n    realm: {realm}\n    service: {}\n    issuer: {}\n    rootcertbundle: {}\n",
+        ),
+        match tokens {
+            None => format!("htpasswd: {{realm: test, path: {}}}", at("htpasswd")),
+            Some(realm) => format!(
+                "token: {{realm: '{realm}', service: {}, issuer: {}, rootcertbundle: {}}}",
                 tokens::SERVICE,
                 tokens::ISSUER,
                 at("certificate.pem")
-            );
-        }
-        _ => {}
+            ),
+        },
+    );
+    let open = format!("version: 0.1\nstorage:\n  {storage}\nhttp:\n  addr: 127.0.0.1:0\n");
+    match guard {
+        Guard::Open => open,
+        Guard::Password | Guard::Token => format!("{open}  {tls}\nauth:\n  {auth}\n"),
     }
-    config
 }
 
 /// A certificate for this host that nobody but itself vouches for.

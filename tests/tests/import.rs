@@ -306,6 +306,10 @@ fn from_podman() {
     }
     let mut desk = Desk::new();
     let archive = save(&desk, "localhost/image:1");
+    desk.set.push((
+        "PATH",
+        desk.directory.path().to_str().expect("a path").to_owned(),
+    ));
     desk.fails(
         &["import", "podman://localhost/image:1"],
         "the program 'podman': it is not installed",
@@ -317,10 +321,6 @@ fn from_podman() {
     let program = desk.path("podman");
     fs::write(&program, script).expect("a file");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("permissions");
-    desk.set.push((
-        "PATH",
-        desk.directory.path().to_str().expect("a path").to_owned(),
-    ));
     let said = desk.succeeds(&["import", "podman://localhost/image:1"]);
     assert!(
         said.starts_with("made 'localhost+image+1.sqsh': "),

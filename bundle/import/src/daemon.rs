@@ -346,7 +346,7 @@ mod tests {
         check(b"SSH-2.0\r\n\r\n", "its answer is not HTTP");
         check(b"HTTP/1.1 200 OK\r\n", "its answer is not HTTP");
         check(b"", "its answer is not HTTP");
-        check(&[b'x'; 100_000], "its answer is not HTTP");
+        check(b"x".repeat(100_000).leak(), "its answer is not HTTP");
     }
 
     #[test]
