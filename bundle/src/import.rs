@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
-use bundle_image::Compression;
+use bundle_image::{Compression, Ownership};
 use bundle_import::{
-    Cache, Client, EngineImage, Layered, Limits, LocalSource, NoWatch, Options, Platform, Progress,
-    Reference, Settings, Step, Summary, Watch, make_image, open_docker_archive, open_engine_image,
-    open_oci, open_tar, parse_engine_image, parse_reference,
+    Cache, Client, EngineImage, Layered, Limits, LocalSource, NoWatch, Options, Origin, Platform,
+    Progress, Reference, Settings, Step, Summary, Watch, make_directory_image, make_image,
+    open_docker_archive, open_engine_image, open_oci, open_tar, parse_engine_image,
+    parse_reference,
 };
 use clap::Args;
 use indicatif::ProgressBar;
+use nix::unistd::geteuid;
 
 use crate::cli::source_date_epoch;
 use crate::new_file::{NewFile, cannot_write, check_output};
@@ -28,9 +30,12 @@ const ARCHIVE_EXTENSIONS: [&str; 6] = [".tar.gz", ".tar.zst", ".tar.xz", ".tgz",
 /// What `bundle import` is to do.
 #[derive(Debug, Clone, Args)]
 pub struct ImportPlan {
-    /// docker://[USER@][REGISTRY#]IMAGE[:TAG|@DIGEST], dockerd://IMAGE, podman://IMAGE, oci:DIRECTORY[:TAG],
-    /// docker-archive:FILE[:NAME] or tar:FILE
-    #[arg(value_name = "URI")]
+    /// Where the image is.
+    #[arg(
+        value_name = "URI",
+        help = "docker://[USER@][REGISTRY#]IMAGE[:TAG|@DIGEST], dockerd://IMAGE, podman://IMAGE, oci:DIRECTORY[:TAG], \
+                docker-archive:FILE[:NAME], tar:FILE or dir:DIRECTORY"
+    )]
     pub uri: String,
     /// The file to make [default: IMAGE+TAG.sqsh in this directory]
     #[arg(short, long, value_name = "FILE")]
@@ -52,8 +57,11 @@ pub struct ImportPlan {
 /// What `bundle digest` is to do.
 #[derive(Debug, Clone, Args)]
 pub struct DigestPlan {
-    /// docker://[USER@][REGISTRY#]IMAGE[:TAG|@DIGEST]
-    #[arg(value_name = "URI")]
+    /// Where the image is.
+    #[arg(
+        value_name = "URI",
+        help = "docker://[USER@][REGISTRY#]IMAGE[:TAG|@DIGEST]"
+    )]
     pub uri: String,
     /// From where and for what.
     #[command(flatten)]
@@ -63,7 +71,7 @@ pub struct DigestPlan {
 /// What both share.
 #[derive(Debug, Clone, Args)]
 pub struct Wanted {
-    /// Architecture of the image, such as x86_64 or arm64 [default: this host's]
+    /// Architecture of the image, such as aarch64 or amd64 [default: this host's]
     #[arg(short, long, value_name = "ARCH", value_parser = Platform::parse)]
     pub arch: Option<Platform>,
     /// Do without TLS if the registry has none: what it sends can then be read on its way, passwords too
@@ -92,19 +100,9 @@ pub fn import(plan: &ImportPlan) -> Result<()> {
     // What cannot be written is not downloaded.
     let new = NewFile::create(&output)?;
     let drawn = Drawn::new(plan.quiet);
-    let layered = open(&source, plan, &output, &drawn)?;
-    let options = Options {
-        image: bundle_image::Options {
-            compression: Compression::Zstd { level: plan.level },
-            block_size_bytes: 128 << 10,
-            thread_count: thread_count(),
-            time_s: source_date_epoch()?,
-        },
-        limits: Limits::default(),
-    };
-    let made = make_image(&layered, new.file(), &options, &drawn);
+    let made = make(&source, plan, &output, &new, &drawn);
     drawn.clear();
-    let summary = made.with_context(|| format!("cannot import '{}'", plan.uri.escape_default()))?;
+    let (summary, origin) = made?;
     new.file()
         .set_len(summary.size_bytes)
         .with_context(|| cannot_write(&output))?;
@@ -118,7 +116,40 @@ pub fn import(plan: &ImportPlan) -> Result<()> {
     if plan.quiet {
         return Ok(());
     }
-    writeln!(io::stdout(), "{}", made_line(&output, &layered, summary)).context("cannot print")
+    writeln!(io::stdout(), "{}", made_line(&output, &origin, summary)).context("cannot print")
+}
+
+/// Writes the image, and says where it came from.
+fn make(
+    source: &Source,
+    plan: &ImportPlan,
+    output: &Path,
+    new: &NewFile,
+    drawn: &Drawn,
+) -> Result<(Summary, Origin)> {
+    let options = Options {
+        image: bundle_image::Options {
+            compression: Compression::Zstd { level: plan.level },
+            block_size_bytes: 128 << 10,
+            thread_count: thread_count(),
+            time_s: source_date_epoch()?,
+        },
+        limits: Limits::default(),
+    };
+    let cannot_import = || format!("cannot import '{}'", plan.uri.escape_default());
+    if let Source::Local(LocalSource::Directory(path)) = source {
+        // Root's directory is a system as it is; a user's own files stand for root's.
+        let ownership = if geteuid().is_root() {
+            Ownership::Kept
+        } else {
+            Ownership::AllRoot
+        };
+        let made = make_directory_image(path, ownership, new.file(), &options, drawn);
+        return Ok((made.with_context(cannot_import)?, Origin::default()));
+    }
+    let layered = open(source, plan, output, drawn)?;
+    let made = make_image(&layered, new.file(), &options, drawn);
+    Ok((made.with_context(cannot_import)?, layered.origin))
 }
 
 /// Prints the digest of the manifest that an image has for a platform.
@@ -139,7 +170,7 @@ fn source(uri: &str) -> Result<Source> {
         _ => match LocalSource::parse(uri) {
             Some(local) => Source::Local(local),
             None => bail!(
-                "cannot import '{}': it begins with none of docker://, dockerd://, podman://, oci:, docker-archive: and tar:",
+                "cannot import '{}': it begins with none of docker://, dockerd://, podman://, oci:, docker-archive:, tar: and dir:",
                 uri.escape_default()
             ),
         },
@@ -199,10 +230,9 @@ fn open(source: &Source, plan: &ImportPlan, output: &Path, drawn: &Drawn) -> Res
             open_docker_archive(path, tag.as_deref(), &platform, &spool)?
         }
         Source::Local(LocalSource::Tar(path)) => open_tar(path)?,
-        Source::Local(LocalSource::Directory(path)) => bail!(
-            "cannot import '{}': directories are not supported yet (make a tar file of it)",
-            path.display()
-        ),
+        Source::Local(LocalSource::Directory(path)) => {
+            bail!("cannot import '{}': it has no layers", path.display())
+        }
     };
     drawn.clear();
     Ok(layered)
@@ -234,8 +264,7 @@ fn spool_directory(output: &Path) -> PathBuf {
     }
 }
 
-fn made_line(output: &Path, layered: &Layered, summary: Summary) -> String {
-    let origin = &layered.origin;
+fn made_line(output: &Path, origin: &Origin, summary: Summary) -> String {
     let facts = [
         origin.platform.as_deref(),
         origin.manifest_digest.as_deref(),

@@ -100,6 +100,11 @@ impl Engine {
         assert!(output.status.success(), "{}", crate::stderr(&output));
     }
 
+    /// Where it listens, if it is not where Docker's programs look by themselves.
+    pub fn host(&self) -> Option<String> {
+        self.own.as_ref().map(OwnEngine::address)
+    }
+
     /// A command of Docker's.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new("docker");

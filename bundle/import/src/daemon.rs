@@ -63,6 +63,12 @@ pub enum DaemonError {
     },
 }
 
+/// How Docker's daemon explains an error.
+#[derive(serde::Deserialize)]
+struct Explanation {
+    message: String,
+}
+
 /// Gets an image from an engine. It lies in a file without a name in `spool_directory` meanwhile; `received` is told how much has come.
 ///
 /// # Errors
@@ -200,10 +206,6 @@ fn save_over(
     }
     let mut text = Vec::new();
     let _ = answer.take(HEAD_SIZE_BYTES_MAX).read_to_end(&mut text);
-    #[derive(serde::Deserialize)]
-    struct Explanation {
-        message: String,
-    }
     let explained = serde_json::from_slice::<Explanation>(&text);
     let detail = explained.map_or_else(
         |_| String::new(),
@@ -294,4 +296,104 @@ fn shown(text: &[u8]) -> String {
     shown
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+
+    /// What comes of a daemon that answers this: what it sends, or why nothing came of it. And what it was asked.
+    fn ask(answer: &'static [u8]) -> (Result<Vec<u8>, String>, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(directory.path().join("socket")).unwrap();
+        let daemon = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = String::new();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            while !asked.ends_with("\r\n\r\n") {
+                reader.read_line(&mut asked).unwrap();
+            }
+            // Who has heard enough may be gone.
+            let _ = stream.write_all(answer);
+            asked
+        });
+        let stream = UnixStream::connect(directory.path().join("socket")).unwrap();
+        let path = directory.path().join("spool");
+        let spool = File::create_new(&path).unwrap();
+        let outcome = save_over(stream, "a/b:1", &spool, &|_| ());
+        let outcome = outcome.map(|()| std::fs::read(&path).unwrap());
+        (outcome, daemon.join().unwrap())
+    }
+
+    #[test]
+    fn what_daemons_answer() {
+        let (outcome, asked) =
+            ask(b"HTTP/1.0 200 OK\r\nContent-Type: application/x-tar\r\n\r\nan\narchive");
+        assert_eq!(outcome, Ok(b"an\narchive".to_vec()));
+        assert_eq!(
+            asked,
+            "GET /images/a/b:1/get HTTP/1.0\r\nHost: docker\r\n\r\n"
+        );
+        let check = |answer, expected: &str| assert_eq!(ask(answer).0, Err(expected.to_owned()));
+        check(
+            b"HTTP/1.1 404 Not Found\r\n\r\n{\"message\":\"no such\\nimage\"}",
+            "it answers 404: no such image (docker pull gets an image, docker images lists what there is)",
+        );
+        check(b"HTTP/1.1 500 X\r\n\r\ngarbage", "it answers 500");
+        check(b"SSH-2.0\r\n\r\n", "its answer is not HTTP");
+        check(b"HTTP/1.1 200 OK\r\n", "its answer is not HTTP");
+        check(b"", "its answer is not HTTP");
+        check(b"x".repeat(100_000).leak(), "its answer is not HTTP");
+    }
+
+    #[test]
+    fn where_the_daemon_is() {
+        let check = |host: Option<&str>, expected: &str| {
+            let socket = docker_socket(&|_| host.map(str::to_owned));
+            let shown = socket.map(|path| path.display().to_string());
+            assert_eq!(shown.unwrap_or_else(|error| error.to_string()), expected);
+        };
+        check(None, "/var/run/docker.sock");
+        check(Some(""), "/var/run/docker.sock");
+        check(
+            Some("unix:///run/user/1/docker.sock"),
+            "/run/user/1/docker.sock",
+        );
+        check(
+            Some("tcp://host:2375"),
+            "cannot use $DOCKER_HOST: 'tcp://host:2375' is no unix:// socket (unset it, or use docker:// with a registry)",
+        );
+    }
+
+    #[test]
+    fn what_is_asked_for() {
+        assert_eq!(names("a/b"), ["a/b:latest", "a/b"]);
+        assert_eq!(names("h:5000/a"), ["h:5000/a:latest", "h:5000/a"]);
+        assert_eq!(names("a:1"), ["a:1"]);
+        assert_eq!(names("a@sha256:0"), ["a@sha256:0"]);
+    }
+
+    #[test]
+    fn programs_that_fail_are_quoted() {
+        let spool = tempfile::tempfile().unwrap();
+        let run = |program: &str, arguments: &[&str]| {
+            let saved = save_with(program, arguments, "a", &spool, &|_| ());
+            saved.unwrap_or_else(|error| error.to_string())
+        };
+        assert_eq!(
+            run("sh", &["-c", "echo 'no such' >&2; echo image >&2; exit 3"]),
+            "cannot get 'a' from the program 'sh': it ended with exit status: 3: no such image"
+        );
+        assert_eq!(
+            run("/nowhere/docker", &[]),
+            "cannot get 'a' from the program '/nowhere/docker': it is not installed"
+        );
+        // Much on both pipes at once.
+        let noisy = "head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero";
+        assert_eq!(run("sh", &["-c", noisy]), "the program 'sh'");
+        assert_eq!(spool.metadata().unwrap().len(), 300_000);
+    }
 }

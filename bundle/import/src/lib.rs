@@ -40,6 +40,6 @@ pub use reference::{
     DOCKER_REGISTRY, Engine, EngineImage, Reference, ReferenceError, Version, parse_engine_image,
     parse_reference,
 };
-pub use registry::{Client, RegistryError};
+pub use registry::{Client, Failure, RegistryError};
 pub use settings::{Settings, SettingsError, Variables};
 pub use watch::{NoWatch, Watch};

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-pub use error::RegistryError;
+pub use error::{Failure, RegistryError};
 
 use address::Address;
 use auth::{Permit, Session};
@@ -197,7 +197,8 @@ impl Client<'_> {
         let ping = secure.join("/v2/")?;
         match session.http.ask(&ping, &Question::default()) {
             Ok(_) => Ok(secure),
-            Err(RegistryError::Unreachable { .. }) => {
+            // One that has TLS and cannot prove who it is might be anybody.
+            Err(RegistryError::Unreachable { failure, .. }) if failure != Failure::Certificate => {
                 self.watch.note(&format!(
                     "'{}' does not speak TLS: what it sends can be read on its way",
                     reference.registry

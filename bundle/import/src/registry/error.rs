@@ -16,6 +16,8 @@ pub enum RegistryError {
         place: String,
         /// What the network says.
         reason: String,
+        /// What kind of failure it is.
+        failure: Failure,
     },
 
     /// An answer that broke off, or took too long.
@@ -143,7 +145,8 @@ impl RegistryError {
     /// Whether the same may succeed a little later.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            RegistryError::BrokenOff { .. } | RegistryError::Unreachable { .. } => true,
+            RegistryError::BrokenOff { .. } => true,
+            RegistryError::Unreachable { failure, .. } => *failure == Failure::Passing,
             RegistryError::Status { status, .. } => {
                 matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
             }
@@ -158,6 +161,17 @@ impl RegistryError {
             _ => None,
         }
     }
+}
+
+/// Why nobody answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It may be otherwise a little later.
+    Passing,
+    /// It will be the same again: nobody listens there, or not to this.
+    Lasting,
+    /// Somebody answers who cannot prove to be the one that is meant.
+    Certificate,
 }
 
 fn remedy(status: u16) -> &'static str {

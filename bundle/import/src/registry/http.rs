@@ -1,6 +1,6 @@
 //! One HTTP request: over TLS, through proxies, along redirections, within limits of time and size.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use ureq::config::Config;
@@ -9,7 +9,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody, Body, Proxy, Timeout};
 
 use super::address::Address;
-use super::error::RegistryError;
+use super::error::{Failure, RegistryError};
 use super::proxy::{is_direct, proxy_for};
 use crate::settings::{PAUSE_MAX, Settings, Variables};
 
@@ -169,6 +169,7 @@ impl Http {
         answered.map_err(|error| RegistryError::Unreachable {
             place: address.place(),
             reason: reason(&error),
+            failure: failure(&error),
         })
     }
 
@@ -322,6 +323,30 @@ fn roots(variables: Variables<'_>) -> Result<RootCerts, RegistryError> {
     Ok(certificates.collect::<Vec<_>>().into())
 }
 
+/// Why a request got no answer.
+fn failure(error: &ureq::Error) -> Failure {
+    match error {
+        ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(inner) => failure(inner),
+            None if is_about_certificates(&error.to_string()) => Failure::Certificate,
+            None => match error.kind() {
+                ErrorKind::InvalidData | ErrorKind::ConnectionRefused => Failure::Lasting,
+                _ => Failure::Passing,
+            },
+        },
+        ureq::Error::Rustls(error) if is_about_certificates(&error.to_string()) => {
+            Failure::Certificate
+        }
+        ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed => Failure::Passing,
+        _ => Failure::Lasting,
+    }
+}
+
+/// The TLS library's own words, the only ones that it lets through here.
+fn is_about_certificates(text: &str) -> bool {
+    text.contains("invalid peer certificate")
+}
+
 /// What the network says, in our words where it speaks of itself.
 fn reason(error: &ureq::Error) -> String {
     match error {
@@ -341,14 +366,14 @@ fn reason(error: &ureq::Error) -> String {
 }
 
 fn tls_remedy(text: &str) -> String {
-    if text.contains("UnknownIssuer") || text.contains("CaUsedAsEndEntity") {
-        return format!(
-            "{text} (nobody whom this host trusts has signed its certificate; name a file with the one who has in \
-             SSL_CERT_FILE)"
-        );
-    }
-    if text.contains("InvalidContentType") {
-        return format!("{text} (it does not speak TLS; --allow-http permits to do without)");
-    }
-    text.to_owned()
+    let remedy = if text.contains("UnknownIssuer") {
+        "nobody whom this host trusts has signed its certificate; name a file with the one who has in SSL_CERT_FILE"
+    } else if text.contains("CaUsedAsEndEntity") {
+        "its certificate is one for signing others; make one for a server, with CA:FALSE"
+    } else if text.contains("InvalidContentType") {
+        "it does not speak TLS; --allow-http permits to do without"
+    } else {
+        return text.to_owned();
+    };
+    format!("{text} ({remedy})")
 }
