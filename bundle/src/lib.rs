@@ -35,7 +35,7 @@ pub use keys::{KeygenPlan, keygen};
 pub use list::{ListPlan, list};
 pub use pack::{PackPlan, Packed, pack};
 pub use remove::{RemovePlan, remove};
-pub use running::CONTAINER;
+pub use running::{CONTAINER, CONTAINER_ROOT};
 pub use sign::{SignPlan, sign};
 pub use verify::{VerifyPlan, verify};
 
