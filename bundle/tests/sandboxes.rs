@@ -311,6 +311,35 @@ fn processes_in_a_sandbox_are_seen() {
     site.succeed(&["create", "-f", "s.sqsh"]);
 }
 
+/// What is mounted in a sandbox may be anything of the user's. It needs `unshare` to work.
+#[test]
+fn what_is_mounted_in_a_sandbox_is_not_removed() {
+    let site = Site::new();
+    let tree = site.path("tree");
+    fs::create_dir_all(tree.join("mnt")).unwrap();
+    fs::write(tree.join("file"), "").unwrap();
+    site.image(&tree, "s.sqsh", &[]);
+    site.succeed(&["create", "s.sqsh"]);
+    fs::create_dir(site.path("mine")).unwrap();
+    fs::write(site.path("mine/kept"), "").unwrap();
+    let script =
+        "mount --bind mine data/s/mnt && ./program remove -f s; ./program create -f s.sqsh";
+    let output = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+        .current_dir(site.path(""))
+        .env("BENCHRUN_DATA_PATH", site.path("data"))
+        .output()
+        .unwrap();
+    let said = stderr(&output);
+    assert_eq!(
+        said.matches("/data/s/mnt' (unmount it)").count(),
+        2,
+        "{said}"
+    );
+    assert!(site.root("s/file").exists() && site.path("mine/kept").exists());
+    assert!(site.drafts().is_empty());
+}
+
 #[test]
 fn configuration_comes_from_files_and_the_environment() {
     let site = Site::new();
