@@ -8,7 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// The crates that the launcher is made of, beside this file.
-const SOURCES: [&str; 5] = ["launch", "runtime", "format", "fuse", "squashfs"];
+const SOURCES: [&str; 6] = [
+    "launch",
+    "runtime",
+    "container",
+    "format",
+    "fuse",
+    "squashfs",
+];
 
 fn main() {
     let package = PathBuf::from(variable("CARGO_MANIFEST_DIR"));

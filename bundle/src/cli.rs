@@ -1,25 +1,33 @@
 //! The command line, and turning its flags into a plan.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use bundle_format::is_name;
+use bundle_container::settings;
+use bundle_format::{ContainerInfo, is_name};
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::configuration;
 use crate::configuration::ConfigPlan;
+use crate::container_configuration;
 use crate::create::CreatePlan;
+use crate::exec::ExecPlan;
 use crate::export::ExportPlan;
 use crate::gather::Include;
 use crate::image::ImageOptions;
+use crate::import::{DigestPlan, ImportPlan};
 use crate::inspect::InspectPlan;
 use crate::keys::KeygenPlan;
 use crate::list::ListPlan;
 use crate::pack::{PackPlan, Packed};
 use crate::remove::RemovePlan;
+use crate::root_fs::RootFs;
 use crate::sign::SignPlan;
+use crate::start::{BatchPlan, StartPlan};
 use crate::verify::VerifyPlan;
 
 /// Makes one self-running file out of a program and everything that it needs to run
@@ -36,6 +44,16 @@ pub struct Cli {
 pub enum Command {
     /// Pack a program with its loader and libraries, or an image, into one executable file
     Pack(PackFlags),
+    /// Start a container from a sandbox or an image
+    Start(StartPlan),
+    /// Start a container from a configuration that names its root file system
+    Batch(BatchPlan),
+    /// Execute a command in a container that runs
+    Exec(ExecPlan),
+    /// Make a squashfs image of a container image, from a registry, an engine, or files
+    Import(ImportPlan),
+    /// Print the digest of the manifest that an image in a registry has
+    Digest(DigestPlan),
     /// Show what a bundle holds
     Inspect(InspectPlan),
     /// Check every byte of a bundle, and who has signed it, without executing it
@@ -69,16 +87,28 @@ pub enum Command {
 
 /// The flags of `bundle pack`, as given.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").required(true).args(["exe", "image"])))]
+#[command(group(ArgGroup::new("packed").required(true).args(["exe", "image", "what"])))]
 pub struct PackFlags {
+    /// What to pack: a squashfs image, or the name of a sandbox
+    #[arg(value_name = "IMAGE|NAME")]
+    what: Option<OsString>,
     /// The program to pack
     #[arg(long, value_name = "PATH")]
     exe: Option<PathBuf>,
-    /// The squashfs image to pack, a root file system of its own, as it is
+    /// The squashfs image to pack; the same as naming it without an option
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
+    /// What the bundle is, in a few words
+    #[arg(short, long = "desc", value_name = "TEXT", conflicts_with = "exe")]
+    description: Option<String>,
+    /// Where the bundle's --keep and --extract unpack the image, with ${VARIABLE}s [default: a directory named like it]
+    #[arg(short, long, value_name = "DIR", conflicts_with = "exe")]
+    target: Option<String>,
+    /// Pack the user's environ.d, mounts.d and settings too, besides the system's
+    #[arg(short, long, conflicts_with = "exe")]
+    all: bool,
     /// Also pack the file or directory SRC as DST in the image (may be repeated)
-    #[arg(long, value_name = "SRC:DST", value_parser = parse_include, conflicts_with = "image")]
+    #[arg(long, value_name = "SRC:DST", value_parser = parse_include, requires = "exe")]
     include: Vec<Include>,
     /// Set a variable for the payload unless its user has set it (may be repeated)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
@@ -104,13 +134,8 @@ pub struct PackFlags {
     /// Use another launcher than the one built in
     #[arg(long, value_name = "FILE")]
     launcher: Option<PathBuf>,
-    /// With --image: what is executed unless the bundle's command line says otherwise
-    #[arg(
-        last = true,
-        value_name = "COMMAND",
-        requires = "image",
-        conflicts_with = "exe"
-    )]
+    /// Of an image: what is executed unless the bundle's command line says otherwise
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "exe")]
     command: Vec<String>,
 }
 
@@ -126,8 +151,8 @@ impl PackFlags {
     /// If no usable name follows from the file name of what is packed, or `SOURCE_DATE_EPOCH` is no number.
     pub fn plan(self) -> Result<PackPlan> {
         let Compression::Zstd = self.codec;
-        let (path, packed) = match (self.exe, self.image) {
-            (Some(executable), _) => (
+        let (path, packed) = match self.exe {
+            Some(executable) => (
                 executable.clone(),
                 Packed::Program {
                     executable,
@@ -138,14 +163,25 @@ impl PackFlags {
                     },
                 },
             ),
-            (None, Some(image)) => (
-                image.clone(),
-                Packed::Image {
-                    image,
-                    command: self.command,
-                },
-            ),
-            (None, None) => bail!("nothing to pack (use --exe or --image)"),
+            None => {
+                let settings = configuration::load()?;
+                let what = self.image.map(Into::into).or(self.what);
+                let source = RootFs::find(&what.unwrap_or_default(), &settings, "pack")?;
+                let all = self.all || settings.is_on(&settings::BUNDLE_ALL);
+                let container = ContainerInfo {
+                    description: self.description.unwrap_or_default(),
+                    target: self.target.unwrap_or_default(),
+                    ..container_configuration::packed(&settings, all)?
+                };
+                (
+                    source.path().to_owned(),
+                    Packed::Image {
+                        source,
+                        command: self.command,
+                        container,
+                    },
+                )
+            }
         };
         let name = match self.name {
             Some(name) => name,
@@ -162,7 +198,7 @@ impl PackFlags {
             packed,
             environment: self.env.into_iter().collect(),
             name,
-            created_s: source_date_epoch()?,
+            created_s: source_date_epoch()?.into(),
             output: self.output.unwrap_or_else(|| output_after(&path)),
             replace: self.force,
             launcher: self.launcher,
@@ -174,7 +210,11 @@ impl PackFlags {
 fn name_after(path: &Path, packed: &Packed) -> Result<String> {
     let name = match packed {
         Packed::Program { .. } => path.file_name(),
-        Packed::Image { .. } => path.file_stem(),
+        Packed::Image {
+            source: RootFs::Image(_),
+            ..
+        } => path.file_stem(),
+        Packed::Image { .. } => path.file_name(),
     };
     let name = name.and_then(|name| name.to_str());
     name.map(str::to_owned).with_context(|| {
@@ -186,7 +226,13 @@ fn name_after(path: &Path, packed: &Packed) -> Result<String> {
 }
 
 fn output_after(path: &Path) -> PathBuf {
-    let mut output = path.file_stem().unwrap_or_default().to_owned();
+    // A directory's name has no extension, whatever dots are in it.
+    let name = if path.is_dir() {
+        path.file_name()
+    } else {
+        path.file_stem()
+    };
+    let mut output = name.unwrap_or_default().to_owned();
     output.push(".run");
     output.into()
 }
@@ -219,15 +265,14 @@ pub fn man(directory: Option<&Path>) -> Result<()> {
 }
 
 /// squashfs counts the seconds since 1970 in 32 bits.
-pub(crate) fn source_date_epoch() -> Result<u64> {
+pub(crate) fn source_date_epoch() -> Result<u32> {
     let Some(text) = env::var_os("SOURCE_DATE_EPOCH") else {
         return Ok(0);
     };
     let text = text.to_string_lossy();
-    let seconds: u32 = text.parse().with_context(|| {
+    text.parse().with_context(|| {
         format!("cannot use SOURCE_DATE_EPOCH: '{text}' is not a number of seconds below 2^32")
-    })?;
-    Ok(u64::from(seconds))
+    })
 }
 
 fn parse_include(text: &str) -> Result<Include> {

@@ -47,6 +47,14 @@ pub fn config(plan: &ConfigPlan) -> Result<()> {
 /// # Errors
 /// A file that cannot be read, and a setting that cannot be what it is set to.
 pub fn load() -> Result<Settings> {
+    Ok(Settings::resolve(&files()?, &variable)?)
+}
+
+/// The configuration files that are there, those first that count more.
+///
+/// # Errors
+/// A file that cannot be read, and a setting of the system's that cannot be what it is set to.
+pub(crate) fn files() -> Result<Vec<ConfigurationFile>> {
     let variable = &variable;
     // Where the user's file is may be said by the system's.
     let of_environment = Settings::resolve(&[], variable)?;
@@ -54,7 +62,7 @@ pub fn load() -> Result<Settings> {
     let of_system = Settings::resolve(&system, variable)?;
     let mut files = read(&of_system.path(&CONFIG_PATH))?;
     files.extend(system);
-    Ok(Settings::resolve(&files, variable)?)
+    Ok(files)
 }
 
 /// A variable of the environment, or what a shell has in its place: the home directory, and the user's number.

@@ -1,7 +1,7 @@
 //! `bundle export`: a sandbox becomes an image.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -16,7 +16,7 @@ use nix::unistd::geteuid;
 
 use crate::cli::source_date_epoch;
 use crate::configuration::load;
-use crate::new_file::{NewFile, cannot_write};
+use crate::new_file::{NewFile, check_output};
 use crate::progress::{bar, spinner, thread_count};
 use crate::store::{SandboxName, Store, quoted};
 
@@ -57,10 +57,17 @@ pub fn export(plan: &ExportPlan) -> Result<()> {
     let root = store.find(&name)?;
     let cannot_export = || format!("cannot export the sandbox '{name}'");
 
-    let scanning = spinner(format!("looking through {}", quoted(&root)));
+    let image = NewFile::create(&output)?;
+    write_image(&root, image.file(), &settings).with_context(cannot_export)?;
+    image.keep(0o666 & !users_mask(), replace)
+}
+
+/// Writes an image of the root file system in a directory to an empty file, and returns its size.
+pub(crate) fn write_image(root: &Path, mut out: &File, settings: &Settings) -> Result<u64> {
+    let scanning = spinner(format!("looking through {}", quoted(root)));
     let keep_xattr = |name: &[u8]| name.starts_with(b"user.") || name == b"security.capability";
     let (tree, files) = scan(
-        &root,
+        root,
         &ScanOptions {
             ownership: if geteuid().is_root() {
                 Ownership::Kept
@@ -71,36 +78,15 @@ pub fn export(plan: &ExportPlan) -> Result<()> {
             keep_xattr: &keep_xattr,
             cross_mounts: false,
         },
-    )
-    .with_context(cannot_export)?;
+    )?;
     scanning.finish_and_clear();
-
-    let image = NewFile::create(&output)?;
-    let options = options(&settings)?;
-    let mut writer = ImageWriter::new(image.file(), options).with_context(cannot_export)?;
+    let mut writer = ImageWriter::new(&mut out, options(settings)?)?;
     let bar = bar("compressing", files.size_bytes());
-    files
-        .feed(&tree, &mut writer, &mut |size_bytes| bar.inc(size_bytes))
-        .with_context(cannot_export)?;
+    files.feed(&tree, &mut writer, &mut |size_bytes| bar.inc(size_bytes))?;
     bar.finish_and_clear();
-    let size_bytes = writer.finish(&tree).with_context(cannot_export)?;
-    let cut = image.file().set_len(size_bytes);
-    cut.with_context(|| cannot_write(&output))?;
-    image.keep(0o666 & !users_mask(), replace)
-}
-
-fn check_output(output: &Path, replace: bool) -> Result<()> {
-    match fs::symlink_metadata(output) {
-        Ok(metadata) if metadata.is_dir() => bail!(
-            "{}: it is a directory (name a file in it)",
-            cannot_write(output)
-        ),
-        Ok(_) if !replace => bail!(
-            "{}: it exists (use --force to replace it)",
-            cannot_write(output)
-        ),
-        _ => Ok(()),
-    }
+    let size_bytes = writer.finish(&tree)?;
+    out.set_len(size_bytes).context("cannot cut the image")?;
+    Ok(size_bytes)
 }
 
 /// What is no part of the image: as with Enroot.
@@ -151,7 +137,7 @@ pub(crate) fn options(settings: &Settings) -> Result<Options> {
         compression,
         block_size_bytes: u32::try_from(block_size_bytes).unwrap_or(u32::MAX),
         thread_count: threads.map_or_else(thread_count, |count| count.min(256) as usize),
-        time_s: u32::try_from(source_date_epoch()?).unwrap_or(u32::MAX),
+        time_s: source_date_epoch()?,
     })
 }
 

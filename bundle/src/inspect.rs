@@ -85,12 +85,28 @@ fn print(bundle: &Bundle<File>, out: &mut impl Write) -> io::Result<()> {
                 .map_or("none: it is static", |loader| &loader.path);
             writeln!(out, "loader        {}", escaped(loader))?;
         }
-        Payload::Image { command } if command.is_empty() => {
+        Payload::Image { command, .. } if command.is_empty() => {
             writeln!(out, "command       none: the image's own, or a shell")?;
         }
-        Payload::Image { command } => {
+        Payload::Image { command, .. } => {
             let words: Vec<_> = command.iter().map(|word| escaped(word)).collect();
             writeln!(out, "command       {}", words.join(" "))?;
+        }
+    }
+    if let Payload::Image { container, .. } = &manifest.payload {
+        for (label, text) in [
+            ("description", &container.description),
+            ("target", &container.target),
+        ] {
+            if !text.is_empty() {
+                writeln!(out, "{label:<13} {}", escaped(text))?;
+            }
+        }
+        for text in container.environments.iter().chain(&container.fstabs) {
+            writeln!(out, "configuration {}", escaped(&text.origin))?;
+        }
+        for (name, value) in &container.settings {
+            writeln!(out, "setting       {}={}", escaped(name), escaped(value))?;
         }
     }
     for (name, value) in &manifest.environment {

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::linkat;
 use tempfile::NamedTempFile;
@@ -45,6 +45,14 @@ impl NewFile {
         }
     }
 
+    /// The file alone, which is gone when it is closed.
+    pub(crate) fn into_file(self) -> File {
+        match self.made {
+            Made::Unnamed(file) => file,
+            Made::Named(file) => file.into_file(),
+        }
+    }
+
     /// Completes it with these permissions, whatever the umask says, and gives it its name. What has that name already
     /// is replaced if that is wanted, else it is an error.
     pub(crate) fn keep(self, mode: u32, replace: bool) -> Result<()> {
@@ -73,6 +81,24 @@ impl NewFile {
 
 pub(crate) fn cannot_write(path: &Path) -> String {
     format!("cannot write '{}'", path.display())
+}
+
+/// Whether a file may be made at `path`: asked before the work, which would be in vain.
+///
+/// # Errors
+/// If it is a directory, or exists and is not to be replaced.
+pub(crate) fn check_output(path: &Path, replace: bool) -> Result<()> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => bail!(
+            "{}: it is a directory (name a file in it)",
+            cannot_write(path)
+        ),
+        Ok(_) if !replace => bail!(
+            "{}: it exists (use --force to replace it)",
+            cannot_write(path)
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn unnamed(directory: &Path) -> io::Result<File> {

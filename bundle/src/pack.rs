@@ -9,17 +9,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bundle_format::{
-    Digest, FORMAT_VERSION, HashTree, ImageInfo, LauncherInfo, Layout, Manifest, Payload,
-    write_head, write_tail,
+    ContainerInfo, Digest, FORMAT_VERSION, HashTree, ImageInfo, LauncherInfo, Layout, Manifest,
+    Payload, write_head, write_tail,
 };
 use bundle_squashfs::Image;
 
+use crate::configuration::load;
 use crate::copy::copy;
+use crate::export::write_image;
 use crate::gather::{Content, Include, Tree, gather};
 use crate::image::{ImageOptions, make_image};
-use crate::new_file::{NewFile, cannot_write};
+use crate::new_file::{NewFile, cannot_write, check_output};
 use crate::open::open_file;
 use crate::progress::{bar, spinner, thread_count};
+use crate::root_fs::RootFs;
 use crate::source::FileSource;
 use crate::{LAUNCHER, elf};
 
@@ -59,10 +62,12 @@ pub enum Packed {
     },
     /// A root file system in an image that exists.
     Image {
-        /// The squashfs image.
-        image: PathBuf,
+        /// The image, or a sandbox of which one is made.
+        source: RootFs,
         /// What is executed in it unless the command line says otherwise; may be empty.
         command: Vec<String>,
+        /// What else the bundle says about its container.
+        container: ContainerInfo,
     },
 }
 
@@ -71,7 +76,7 @@ pub enum Packed {
 /// # Errors
 /// Says what could not be read, found, or written.
 pub fn pack(plan: &PackPlan) -> Result<()> {
-    check_output(plan)?;
+    check_output(&plan.output, plan.replace)?;
     let launcher = launcher_bytes(plan)?;
     match &plan.packed {
         Packed::Program {
@@ -95,15 +100,24 @@ pub fn pack(plan: &PackPlan) -> Result<()> {
                 },
             )
         }
-        Packed::Image { image, command } => {
+        Packed::Image {
+            source,
+            command,
+            container,
+        } => {
             elf::machine_of(&launcher, Path::new("launcher"))?;
             let payload = Payload::Image {
                 command: command.clone(),
+                container: container.clone(),
             };
-            let (file, size_bytes) = open_file(image)?;
+            let path = source.path();
+            let (file, size_bytes) = match source {
+                RootFs::Image(image) => open_file(image)?,
+                RootFs::Directory(directory) => export_unnamed(directory, &plan.output)?,
+            };
             check_is_not(&file, &plan.output)?;
             let info = examine(&file, size_bytes)
-                .with_context(|| format!("cannot pack '{}'", image.display()))?;
+                .with_context(|| format!("cannot pack '{}'", path.display()))?;
             write(
                 plan,
                 &launcher,
@@ -112,7 +126,7 @@ pub fn pack(plan: &PackPlan) -> Result<()> {
                     copy(&file, size_bytes, out).with_context(|| {
                         format!(
                             "cannot copy '{}' to '{}'",
-                            image.display(),
+                            path.display(),
                             plan.output.display()
                         )
                     })
@@ -122,18 +136,12 @@ pub fn pack(plan: &PackPlan) -> Result<()> {
     }
 }
 
-fn check_output(plan: &PackPlan) -> Result<()> {
-    match plan.output.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => bail!(
-            "{}: it is a directory (name a file in it)",
-            cannot_write(&plan.output)
-        ),
-        Ok(_) if !plan.replace => bail!(
-            "{}: it exists (use --force to replace it)",
-            cannot_write(&plan.output)
-        ),
-        _ => Ok(()),
-    }
+/// An image of a sandbox in a file beside the bundle that has no name and goes with this process.
+fn export_unnamed(directory: &Path, output: &Path) -> Result<(File, u64)> {
+    let image = NewFile::create(output)?.into_file();
+    let size_bytes = write_image(directory, &image, &load()?)
+        .with_context(|| format!("cannot pack '{}'", directory.display()))?;
+    Ok((image, size_bytes))
 }
 
 /// Packing an image does not replace it.

@@ -14,6 +14,14 @@ pub(crate) fn bar(doing: &str, size_bytes: u64) -> ProgressBar {
         .with_message(doing.to_owned())
 }
 
+/// A bar for what comes over a network.
+pub(crate) fn transfer_bar(doing: &str, size_bytes: u64) -> ProgressBar {
+    let template = "{msg} {wide_bar} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar(doing, size_bytes).with_style(style)
+}
+
 /// A sign of life for work whose extent is not known.
 pub(crate) fn spinner(doing: String) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(doing);

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use bundle_format::{Bundle, Payload};
+use bundle_format::{Bundle, ContainerInfo, Payload};
 use common::{PROGRAM, bundle_in, make_image, names_in, refuse_in, sample, stderr, succeed_in};
 use serde_json::Value;
 
@@ -47,7 +47,13 @@ fn an_image_is_packed_as_it_is() {
         assert_eq!(manifest.image.codec, codec);
         assert_eq!(manifest.environment["A"], "b");
         let command = ["sh", "-c", "exit 3"].map(str::to_owned).to_vec();
-        assert_eq!(manifest.payload, Payload::Image { command });
+        assert_eq!(
+            manifest.payload,
+            Payload::Image {
+                command,
+                container: ContainerInfo::default(),
+            }
+        );
         let digest = bundle.digest().to_string();
         assert_eq!(
             succeed_in(scratch.path(), &["verify", "x.run"]),

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::Command;
 
 use bundle_format::{
-    Digest, FORMAT_VERSION, HashTree, ImageInfo, LauncherInfo, Loader, Manifest, Parts, Payload,
-    assemble,
+    ContainerInfo, Digest, FORMAT_VERSION, HashTree, ImageInfo, LauncherInfo, Loader, Manifest,
+    Parts, Payload, assemble,
 };
 use bundle_squashfs::Image;
 
@@ -90,7 +90,16 @@ fn main() {
         }),
     };
     let command = vec!["/bin/sh".into(), "-c".into(), "echo".into()];
-    let payloads = [("program", program), ("image", Payload::Image { command })];
+    let payloads = [
+        ("program", program),
+        (
+            "image",
+            Payload::Image {
+                command,
+                container: ContainerInfo::default(),
+            },
+        ),
+    ];
     for (name, payload) in payloads {
         save(&fuzz, "bundle", name, &bundle(&sample, payload, b""));
     }
@@ -100,7 +109,10 @@ fn main() {
         save(&fuzz, "bundle", name, &bytes);
     }
     let wide = image(&wide, "-comp zstd -b 4096 -noI -noId -noD -noF");
-    let alone = Payload::Image { command: vec![] };
+    let alone = Payload::Image {
+        command: vec![],
+        container: ContainerInfo::default(),
+    };
     save(
         &fuzz,
         "bundle",

@@ -60,7 +60,7 @@ impl Who {
     }
 
     /// Does this host let this user have what this rung needs? Asked of util-linux, not of the launcher.
-    fn can_climb(self, rung: &str) -> bool {
+    pub fn can_climb(self, rung: &str) -> bool {
         static ANSWERS: [OnceLock<bool>; 2] = [OnceLock::new(), OnceLock::new()];
         let arguments: &[&str] = match self {
             Who::Root => &["unshare", "--mount", "true"],
@@ -168,7 +168,9 @@ impl Site {
 
     fn needs_fuse_for_all(&self) -> bool {
         self.opens_fuse
-            && self.who == Who::User && nix::unistd::geteuid().is_root() && !is_fuse_for_all()
+            && self.who == Who::User
+            && nix::unistd::geteuid().is_root()
+            && !is_fuse_for_all()
     }
 
     fn make_fuse_device(&self) {

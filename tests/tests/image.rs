@@ -61,7 +61,7 @@ fn what_is_written_is_gone_afterwards() {
         let script = "cat /etc/os-release /new 2>/dev/null; echo changed >/etc/os-release; echo made >/new; mkdir /dir; \
                       rm /bin/mv; cat /etc/os-release /new; test ! -e /bin/mv";
         for _ in 0..2 {
-            let output = site.run(rung, &["sh", "-c", script]);
+            let output = site.run(rung, &["--rw", "sh", "-c", script]);
             assert_code(&output, 0);
             assert_eq!(
                 stdout(&output),

@@ -58,6 +58,17 @@ pub enum Reason {
         "'{0}' cannot be the name of a variable (letters, digits and '_', not beginning with a digit)"
     )]
     Name(String),
+    /// A line of a configuration script that does something.
+    #[error(
+        "'{0}' would have to be run, and nothing is run on the host (functions environ and mounts may echo lines or cat a here-document; rc is run in the container)"
+    )]
+    NotRun(String),
+    /// Hooks in a configuration script.
+    #[error("hooks of a script are not run on the host (put programs into hooks.d)")]
+    Hooks,
+    /// Something that begins and goes on to the end of the text.
+    #[error("the {0} has no end")]
+    NoEnd(&'static str),
     /// A command in a value.
     #[error("commands in values are not run (write ${{VAR}} instead of $(...))")]
     Command,

@@ -9,6 +9,7 @@ mod error;
 pub mod flags;
 pub mod fstab;
 pub mod passwd;
+mod script;
 pub mod settings;
 mod substitute;
 
@@ -16,12 +17,18 @@ pub use configuration::{ConfigurationFile, Origin, Settings, Value};
 pub use environment::{parse_env_argument, parse_environment};
 pub use error::{ParseError, Reason};
 pub use fstab::{Create, Mount, parse_fstab, parse_mount, print_fstab};
+pub use script::{Script, parse_script};
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// Tells the value of a variable of the host, such as `std::env::var_os` does.
 pub type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// Replaces every `${NAME}` by the value of the variable, or by nothing where it has none.
+pub fn substitute(text: &str, variable: Variables) -> OsString {
+    os_string(&substitute::braced(text.as_bytes(), variable))
+}
 
 fn os_string(bytes: &[u8]) -> OsString {
     OsString::from_vec(bytes.to_vec())

@@ -5,8 +5,8 @@ use std::hint::black_box;
 use std::io::Write;
 
 use bundle_format::{
-    Bundle, Digest, FORMAT_VERSION, HashTree, ImageInfo, LauncherInfo, Manifest, Parts, Payload,
-    ReadAt, assemble,
+    Bundle, ContainerInfo, Digest, FORMAT_VERSION, HashTree, ImageInfo, LauncherInfo, Manifest,
+    Parts, Payload, ReadAt, assemble,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -34,7 +34,10 @@ fn bundle() -> (File, u64) {
             codec: "zstd".into(),
             block_size_bytes: 131_072,
         },
-        payload: Payload::Image { command: vec![] },
+        payload: Payload::Image {
+            command: vec![],
+            container: ContainerInfo::default(),
+        },
         environment: [].into(),
     };
     let mut file = tempfile::tempfile().expect("a file");

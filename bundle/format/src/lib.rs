@@ -20,7 +20,9 @@ pub use assemble::{Parts, assemble, write_head, write_tail};
 pub use bundle::Bundle;
 pub use digest::Digest;
 pub use error::{FormatError, Part, ReadError};
-pub use manifest::{ImageInfo, LauncherInfo, Loader, Manifest, Payload, is_name};
+pub use manifest::{
+    ConfigurationText, ContainerInfo, ImageInfo, LauncherInfo, Loader, Manifest, Payload, is_name,
+};
 pub use read_at::ReadAt;
 pub use trailer::{Layout, TRAILER_SIZE_BYTES, Trailer};
 pub use tree::{CHUNK_SIZE_BYTES, HashTree, TreeShape};

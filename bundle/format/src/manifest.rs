@@ -74,7 +74,47 @@ pub enum Payload {
     Image {
         /// The words that are executed unless the command line has others; may be empty.
         command: Vec<String>,
+        /// What else is known of the container.
+        #[serde(default, skip_serializing_if = "ContainerInfo::is_empty")]
+        container: ContainerInfo,
     },
+}
+
+/// What a bundle of an image says about the container besides. A part that is empty has no key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContainerInfo {
+    /// What the bundle is, in a few words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Where it is unpacked if its user wants that, with `${VARIABLE}`s; empty for a directory named like the bundle.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub target: String,
+    /// Texts in the form of `/etc/environment` that the packer's host had for all containers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<ConfigurationText>,
+    /// The same in the form of `/etc/fstab`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fstabs: Vec<ConfigurationText>,
+    /// Settings of the packer that hold unless the bundle's user has others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+}
+
+impl ContainerInfo {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A text of configuration and its file's path where it was packed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigurationText {
+    /// The path, for messages.
+    pub origin: String,
+    /// The text.
+    pub text: String,
 }
 
 /// The dynamic loader that starts the payload.
@@ -126,7 +166,8 @@ impl Manifest {
                 check_path(executable)?;
                 loader.as_ref().map_or(Ok(()), check_loader)?;
             }
-            Payload::Image { command } => {
+            Payload::Image { command, container } => {
+                check_container(container)?;
                 if command.iter().any(|word| word.contains('\0')) {
                     return Err(bad("a word of its command has a NUL"));
                 }
@@ -172,6 +213,23 @@ fn check_image(image: &ImageInfo) -> Result<(), FormatError> {
             "{} bytes are no block size",
             image.block_size_bytes
         )));
+    }
+    Ok(())
+}
+
+fn check_container(container: &ContainerInfo) -> Result<(), FormatError> {
+    let texts = container.environments.iter().chain(&container.fstabs);
+    let mut parts = texts
+        .flat_map(|text| [&text.origin, &text.text])
+        .chain([&container.description, &container.target])
+        .chain(
+            container
+                .settings
+                .iter()
+                .flat_map(|(name, value)| [name, value]),
+        );
+    if parts.any(|part| part.contains('\0')) {
+        return Err(bad("a text of its container has a NUL"));
     }
     Ok(())
 }

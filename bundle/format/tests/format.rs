@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use bundle_format::{
-    Bundle, Digest, FormatError, Manifest, Part, Parts, Payload, ReadAt, TRAILER_SIZE_BYTES,
-    Trailer, assemble,
+    Bundle, ContainerInfo, Digest, FormatError, Manifest, Part, Parts, Payload, ReadAt,
+    TRAILER_SIZE_BYTES, Trailer, assemble,
 };
 use common::{IMAGE, LAUNCHER, bundle_of, bundle_with, check, lie, manifest, noise};
 use expect_test::expect;
@@ -66,6 +66,7 @@ fn the_manifest_has_one_spelling() {
     of_an_image.image.codec = "lz4".into();
     of_an_image.payload = Payload::Image {
         command: vec!["python3".into(), "-c".into(), "print('\n')".into()],
+        container: ContainerInfo::default(),
     };
     let bytes = of_an_image.encode().unwrap();
     let expected = expect![[
@@ -380,6 +381,7 @@ fn manifests_that_could_mislead_are_refused() {
     refused(&|m| {
         m.payload = Payload::Image {
             command: vec!["a\0b".into()],
+            container: ContainerInfo::default(),
         }
     });
     refused(&|m| {

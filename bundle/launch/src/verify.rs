@@ -1,13 +1,18 @@
 //! `--verify`: is the file whole, and in which ways can this host start it?
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
-use bundle_format::FormatError;
+use bundle_format::{Bundle, FormatError};
 use bundle_runtime::{Probed, StartRequest, order, probe};
 use serde_json::{Value, json};
 
 /// What was found.
 pub(crate) struct Findings {
+    /// The bundle's file.
+    path: PathBuf,
+    /// The bundle's digest.
+    digest: String,
     /// Whether launcher and image are what was packed.
     bytes: Result<(), FormatError>,
     /// Who has signed, in words.
@@ -19,12 +24,17 @@ pub(crate) struct Findings {
 
 impl Findings {
     /// Checks every byte of the file and tries every rung.
-    pub(crate) fn collect(request: &StartRequest<'_>, signature: String) -> Self {
+    pub(crate) fn collect(
+        bundle: &Bundle<&File>,
+        path: &Path,
+        request: &StartRequest<'_>,
+        signature: String,
+    ) -> Self {
         // Before there are threads: trying forks.
         let rungs = probe(request);
-        let bytes = request.bundle.verify_launcher().and_then(|()| {
+        let bytes = bundle.verify_launcher().and_then(|()| {
             let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            Ok(request.bundle.image().verify_all(available)?)
+            Ok(bundle.image().verify_all(available)?)
         });
         let holds = |number: u8| {
             let is_it = |probed: &&Probed| probed.rung.number() == number;
@@ -34,10 +44,12 @@ impl Findings {
                 .is_some_and(|probed| probed.refusal.is_none())
         };
         let chosen = order(request)
-            .into_iter()
-            .map(bundle_runtime::Rung::number)
+            .iter()
+            .map(|rung| rung.number())
             .find(|number| holds(*number));
         Self {
+            path: path.to_owned(),
+            digest: bundle.digest().to_string(),
             bytes,
             signature,
             rungs,
@@ -51,14 +63,14 @@ impl Findings {
     }
 
     /// A table for people.
-    pub(crate) fn to_text(&self, request: &StartRequest<'_>) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let bytes = match &self.bytes {
             Ok(()) => "every one is what was packed".to_owned(),
             Err(error) => error.to_string(),
         };
         let mut lines = vec![
-            format!("file       {}", request.bundle_path.display()),
-            format!("digest     {}", request.bundle.digest()),
+            format!("file       {}", self.path.display()),
+            format!("digest     {}", self.digest),
             format!("bytes      {bytes}"),
             format!("signature  {}", self.signature),
             String::new(),
@@ -95,7 +107,7 @@ impl Findings {
     }
 
     /// The same for programs.
-    pub(crate) fn to_json(&self, request: &StartRequest<'_>) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let rung = |probed: &Probed| {
             let refusal = probed.refusal.as_ref();
             json!({
@@ -108,8 +120,8 @@ impl Findings {
             })
         };
         json!({
-            "file": request.bundle_path.to_string_lossy(),
-            "digest": request.bundle.digest().to_string(),
+            "file": self.path.to_string_lossy(),
+            "digest": self.digest,
             "bytes_hold": self.bytes.is_ok(),
             "damage": self.bytes.as_ref().err().map(ToString::to_string),
             "signature": self.signature,

@@ -20,7 +20,7 @@ use nix::unistd::geteuid;
 use crate::Error;
 use crate::directory::{Allows, IMAGE_NAME, PrivateDirectory};
 use crate::error::errno_of;
-use crate::request::StartRequest;
+use crate::request::{Files, StartRequest};
 use crate::sweep::LOCK_NAME;
 use crate::tree_digest::digest_of_tree;
 use crate::unpack::{self, Ownership, Unmasked};
@@ -49,7 +49,13 @@ pub(crate) fn open_or_make(
     announce: impl Fn(&Path),
 ) -> Result<CachedImage, Error> {
     let base = cache_directory()?;
-    let name = request.bundle.digest().to_string();
+    let Files::Bundle { bundle, image, .. } = request.files else {
+        // Only a bundle has a digest to keep a copy under.
+        return Err(Error::unpack("keep a copy of", request.files.path())(
+            Errno::ENOTSUP,
+        ));
+    };
+    let name = bundle.digest().to_string();
     let kept = base.join(&name);
     if let Some(image) = use_kept(&kept)? {
         request.trace.done("checked the kept copy");
@@ -58,7 +64,7 @@ pub(crate) fn open_or_make(
     let _unmasked = Unmasked::new();
     let made = PrivateDirectory::make(&base, Allows::Execution, announce)
         .map_err(Error::unpack("write in", &base))?;
-    let filled = unpack::unpack_at(request.image, &made.image_path(), Ownership::OfCaller)
+    let filled = unpack::unpack_at(image, &made.image_path(), Ownership::OfCaller)
         .and_then(|()| write_digest(made.path()))
         .and_then(|()| match made.keep_as(&name) {
             // Somebody else was faster; theirs is as good.

@@ -37,8 +37,8 @@ pub(crate) enum Message {
     Holds,
     /// To the keeper: the file system is mounted, in a user namespace or not; the descriptor that serves it comes along.
     Mounted {
-        /// Only the user's own ids exist there.
-        own_ids_only: bool,
+        /// User and group, as that namespace numbers them, to whom everything belongs; none if all ids exist there.
+        owner: Option<(u32, u32)>,
     },
     /// Downwards: all checks are done; the payload may run. The bytes are the image's place where that is not known yet.
     Go(Vec<u8>),
@@ -122,7 +122,12 @@ fn encode(message: &Message) -> Vec<u8> {
         Message::Damaged(text) => (7, text.clone().into()),
         Message::Refused(refusal) => (8, refusal.encode()),
         Message::Holds => (9, vec![]),
-        Message::Mounted { own_ids_only } => (10, vec![u8::from(*own_ids_only)]),
+        Message::Mounted { owner } => (
+            10,
+            owner.map_or_else(Vec::new, |(uid, gid)| {
+                [uid.to_le_bytes(), gid.to_le_bytes()].concat()
+            }),
+        ),
         Message::Go(place) => (11, place.clone()),
     };
     let mut bytes = vec![kind];
@@ -145,7 +150,10 @@ fn decode(bytes: &[u8]) -> Option<Message> {
         8 => Message::Refused(Refusal::decode(body)?),
         9 => Message::Holds,
         10 => Message::Mounted {
-            own_ids_only: *body.first()? != 0,
+            owner: body.split_at_checked(4).and_then(|(uid, gid)| {
+                let id = |bytes: &[u8]| bytes.try_into().ok().map(u32::from_le_bytes);
+                Some((id(uid)?, id(gid)?))
+            }),
         },
         11 => Message::Go(body.to_vec()),
         _ => return None,
@@ -178,7 +186,10 @@ mod tests {
             Message::Damaged("block".into()),
             Message::Refused(refusal),
             Message::Holds,
-            Message::Mounted { own_ids_only: true },
+            Message::Mounted { owner: None },
+            Message::Mounted {
+                owner: Some((0, 1000)),
+            },
             Message::Go(vec![]),
             Message::Go(b"/place".to_vec()),
         ] {
@@ -193,9 +204,7 @@ mod tests {
     fn a_descriptor_comes_along() {
         let (one, other) = Channel::pair().unwrap();
         let (mut reader, writer) = std::io::pipe().unwrap();
-        let mounted = Message::Mounted {
-            own_ids_only: false,
-        };
+        let mounted = Message::Mounted { owner: None };
         one.send(&mounted, Some(&writer.into()));
         let (message, descriptor) = other.receive().unwrap();
         assert_eq!(message, mounted);

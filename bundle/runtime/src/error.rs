@@ -92,6 +92,45 @@ pub enum Error {
     #[error("the process that keeps the image was killed, and the program with it")]
     KeeperKilled,
 
+    /// What steers a container makes no sense.
+    #[error("{0}")]
+    Configuration(String),
+
+    /// Something that was asked for cannot be mounted in a container.
+    #[error("cannot mount '{source_name}' at '{target}' in the container: {reason}")]
+    Mount {
+        /// What is mounted.
+        source_name: String,
+        /// Where, as the container sees it.
+        target: String,
+        /// Why not, and what to do about it.
+        reason: String,
+    },
+
+    /// A container's files cannot be prepared.
+    #[error("cannot {operation} '{path}' in the container: {errno}")]
+    Furnish {
+        /// What was tried.
+        operation: &'static str,
+        /// The path, as the container sees it.
+        path: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+
+    /// A program of the host that prepares containers failed.
+    #[error("the hook '{}' {outcome}", path.display())]
+    Hook {
+        /// The program.
+        path: PathBuf,
+        /// How it ended.
+        outcome: String,
+    },
+
+    /// A child has said already what went wrong.
+    #[error("nothing was unpacked")]
+    Told,
+
     /// The program is not in the image.
     #[error("cannot find '{0}' in the image (give a path in it, or a name that its PATH has)")]
     NotInImage(String),
@@ -224,6 +263,10 @@ pub enum Step {
     UnshareUser,
     /// Giving the user the same ids in the user namespace as outside.
     MapIds,
+    /// Making what else a container does not share with the host.
+    UnshareMore,
+    /// Switching the loopback interface of a network namespace on.
+    SetLoopbackUp,
     /// Keeping mounts from reaching the host.
     StopPropagation,
     /// Finding an empty directory.
@@ -253,6 +296,10 @@ impl Step {
                 "allow user namespaces: sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, \
                  or the container's seccomp profile"
             }
+            Step::UnshareMore => {
+                "do without --pid, --net, --ipc, --uts, or allow these namespaces: sysctl user.max_*_namespaces"
+            }
+            Step::SetLoopbackUp => "do without --net",
             Step::MapIds => {
                 "root needs CAP_SETFCAP for that; for others allow it: \
                  sysctl kernel.apparmor_restrict_unprivileged_userns, or the container's security profile"
@@ -286,6 +333,8 @@ impl fmt::Display for Step {
             Step::UnshareMount => "make a private mount namespace",
             Step::UnshareUser => "make a private user namespace",
             Step::MapIds => "keep the user's ids in a private user namespace",
+            Step::UnshareMore => "make the namespaces that were asked for",
+            Step::SetLoopbackUp => "switch the loopback interface on",
             Step::StopPropagation => "keep mounts private",
             Step::FindMountPoint => "find an empty directory to mount the image on",
             Step::MountTmpfs => "mount a tmpfs in a private namespace",
@@ -310,6 +359,7 @@ fn space_remedy(errno: Errno) -> &'static str {
         Errno::ENOSPC | Errno::EDQUOT | Errno::ENOMEM => {
             " (make space, or set TMPDIR to a directory that has some)"
         }
+        Errno::EEXIST => " (name another place, or remove what is there)",
         Errno::EMFILE | Errno::ENFILE => " (raise the limit on open files: ulimit -n)",
         _ => "",
     }

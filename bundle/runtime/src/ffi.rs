@@ -1,13 +1,15 @@
 //! The C conventions that no safe crate covers, one checked wrapper for each.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
+use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int};
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use nix::errno::Errno;
+use nix::mount::MsFlags;
 use nix::sys::mman::{MapFlags, ProtFlags};
 use nix::sys::signal::{SigHandler, SigmaskHow, Signal};
 use nix::unistd::{ForkResult, Pid};
@@ -39,6 +41,48 @@ pub(crate) fn executed_name() -> Option<&'static OsStr> {
 pub(crate) fn fork() -> Result<ForkResult, Errno> {
     // SAFETY: every caller forks before the first thread is made (see start.rs), so the child may do anything.
     unsafe { nix::unistd::fork() }
+}
+
+/// Forks a process that is the first of a process namespace, with a user namespace around it if that takes one. The process must
+/// have one thread. True for one in a user namespace, which has no ids yet.
+pub(crate) fn fork_into_process_namespace() -> Result<(ForkResult, bool), Errno> {
+    let fork = |flags: c_int| {
+        // SAFETY: without CLONE_VM and without a stack the call is fork with namespaces: the child goes on in a copy of this
+        // process, which has one thread.
+        Errno::result(unsafe {
+            libc::syscall(
+                libc::SYS_clone,
+                libc::c_long::from(flags | libc::SIGCHLD),
+                0,
+                0,
+                0,
+                0,
+            )
+        })
+    };
+    let (pid, is_in_user_namespace) = match fork(libc::CLONE_NEWPID) {
+        Err(Errno::EPERM) => (fork(libc::CLONE_NEWPID | libc::CLONE_NEWUSER)?, true),
+        forked => (forked?, false),
+    };
+    let forked = if pid == 0 {
+        ForkResult::Child
+    } else {
+        let child = Pid::from_raw(pid as libc::pid_t);
+        ForkResult::Parent { child }
+    };
+    Ok((forked, is_in_user_namespace))
+}
+
+/// Closes all descriptors from `first` on.
+pub(crate) fn close_from(first: u32) {
+    // SAFETY: nothing that this process does from here on uses a descriptor that it has not opened itself.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    if done != 0 {
+        for number in first.cast_signed()..1024 {
+            // SAFETY: as above; on a number that is no descriptor it fails.
+            unsafe { libc::close(number) };
+        }
+    }
 }
 
 /// Ends this process at once, without running anything that belongs to the process it was forked from.
@@ -150,12 +194,11 @@ pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     }
 }
 
-/// Refuses, to this process and all that it becomes or starts, to push characters into a terminal's input queue, where the
-/// user's shell would read them as commands (CVE-2017-5226). A kernel without filters has no remedy; that is no error.
+/// Adds a filter of system calls for this process and all that it becomes or starts. A kernel without filters has no remedy; that
+/// is no error.
 ///
 /// The process must have given up new privileges.
-pub(crate) fn refuse_terminal_injection() -> Result<(), Errno> {
-    let program = crate::terminal_filter::program();
+pub(crate) fn add_filter(program: &[libc::sock_filter]) -> Result<(), Errno> {
     let filter = libc::sock_fprog {
         len: program.len() as u16,
         filter: program.as_ptr().cast_mut(),
@@ -178,6 +221,70 @@ pub(crate) fn refuse_terminal_injection() -> Result<(), Errno> {
         }
     }
     Ok(())
+}
+
+/// `struct mount_attr` (linux/mount.h).
+#[repr(C)]
+struct MountAttributes {
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    user_namespace: u64,
+}
+
+/// Forbids things to a mount and to all below it. Only flags that restrict count.
+pub(crate) fn restrict_mounts(place: &Path, flags: MsFlags) -> Result<(), Errno> {
+    const PAIRS: [(MsFlags, u64); 4] = [
+        (MsFlags::MS_RDONLY, 1),
+        (MsFlags::MS_NOSUID, 2),
+        (MsFlags::MS_NODEV, 4),
+        (MsFlags::MS_NOEXEC, 8),
+    ];
+    let set = PAIRS.iter().filter(|(flag, _)| flags.contains(*flag));
+    let attributes = MountAttributes {
+        set: set.map(|(_, attribute)| attribute).sum(),
+        clear: 0,
+        propagation: 0,
+        user_namespace: 0,
+    };
+    let place = CString::new(place.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the path is NUL-terminated and the structure has the stated size; both live until the call returns.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            place.as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const attributes,
+            size_of::<MountAttributes>(),
+        )
+    };
+    Errno::result(done).map(drop)
+}
+
+/// Switches the loopback interface of this process's network namespace on.
+pub(crate) fn set_loopback_up() -> Result<(), Errno> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Datagram,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    // SAFETY: all-zero bytes are a valid request.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_name[0] = b'l' as c_char;
+    request.ifr_name[1] = b'o' as c_char;
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as _;
+    // SAFETY: the structure is the one that the request takes, and lives until the call returns.
+    Errno::result(unsafe {
+        libc::ioctl(
+            socket.as_raw_fd(),
+            libc::SIOCSIFFLAGS as _,
+            &raw const request,
+        )
+    })
+    .map(drop)
 }
 
 /// The number of a loop device that nobody uses, made if need be.

@@ -121,7 +121,7 @@ fn follow(
     if let Some((message, _)) = channel.receive() {
         hear(message, &mut heard);
     }
-    if let Err(error) = request.bundle.verify_launcher() {
+    if let Err(error) = request.files.verify_launcher() {
         // Without this connection the keeper takes back what it has done, and ends.
         drop(channel);
         let _ = waitpid(keeper, None);

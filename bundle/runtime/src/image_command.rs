@@ -8,15 +8,17 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write};
+use std::os::fd::IntoRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 
-use crate::Error;
 use crate::child::Place;
+use crate::furnish::value_of;
+use crate::{Container, Error};
 
 /// Where programs are looked for if nothing says otherwise.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -45,25 +47,28 @@ const SCRIPT_DEPTH_LIMIT: usize = 4;
 /// A program header table has at most so many entries here; real programs have about a dozen.
 const PROGRAM_HEADER_COUNT_LIMIT: u16 = 64;
 
-/// The program to execute and all its words, the first being its name for itself.
+/// The program to execute and all its words, the first being its name for itself. `environment` is what it will have.
 pub(crate) fn command_line(
     place: &Place,
-    command: &[String],
+    container: &Container,
     words: &[OsString],
+    environment: &[(OsString, OsString)],
 ) -> Result<(PathBuf, Vec<OsString>), Error> {
     let mut line: Vec<OsString> = words.to_vec();
     if line.is_empty() {
-        line = command.iter().map(OsString::from).collect();
+        line.clone_from(&container.command);
     }
-    if is_rc_there(&place.root) {
-        let mut with_rc: Vec<OsString> = vec!["/bin/sh".into(), "/etc/rc".into()];
-        with_rc.append(&mut line);
-        line = with_rc;
+    let path = value_of(environment, "PATH").unwrap_or(default_path());
+    let rc = match &container.rc {
+        Some(script) => Some(readable_script(script)?),
+        None => is_rc_there(&place.root).then(|| "/etc/rc".into()),
+    };
+    if let Some(rc) = rc {
+        line.splice(0..0, ["/bin/sh".into(), rc]);
+    } else if line.is_empty() {
+        line.push(shell(place, environment));
     }
-    if line.is_empty() {
-        line.push("/bin/sh".into());
-    }
-    let program = find(&place.root, &line[0])?;
+    let program = find(&place.root, &line[0], path)?;
     if place.is_switched {
         return Ok((program, line));
     }
@@ -71,28 +76,51 @@ pub(crate) fn command_line(
     if line.get(1).is_some_and(|word| word == "/etc/rc") {
         line[1] = place.root.join("etc/rc").into();
     }
-    through_loader(&place.root, &program, line, 0)
+    through_loader(&place.root, &program, line, path, 0)
+}
+
+/// The user's shell, if the container has it.
+fn shell(place: &Place, environment: &[(OsString, OsString)]) -> OsString {
+    let shell = value_of(environment, "SHELL").unwrap_or(OsStr::new("/bin/sh"));
+    match resolve(&place.root, Path::new(shell)) {
+        Ok(path) if is_executable(&path) => shell.to_owned(),
+        _ => "/bin/sh".into(),
+    }
+}
+
+/// A script that lies nowhere but in memory, by a name under which a shell can open it.
+fn readable_script(script: &[u8]) -> Result<OsString, Error> {
+    let failed = |errno| Error::Process {
+        operation: "keep the script of --rc in memory",
+        errno,
+    };
+    // Stays open for the shell that reads it.
+    let memory =
+        nix::sys::memfd::memfd_create("rc", nix::sys::memfd::MFdFlags::empty()).map_err(failed)?;
+    let mut file = File::from(memory);
+    file.write_all(script)
+        .map_err(|error| failed(crate::error::errno_of(&error)))?;
+    Ok(format!("/proc/self/fd/{}", file.into_raw_fd()).into())
 }
 
 fn is_rc_there(root: &Path) -> bool {
     resolve(root, Path::new("/etc/rc")).is_ok_and(|path| path.is_file())
 }
 
-/// The variable `PATH` for the program, unless the user has set one.
+/// The variable `PATH` for the program, unless something else sets one.
 pub(crate) fn default_path() -> &'static OsStr {
     OsStr::new(DEFAULT_PATH)
 }
 
 /// A program by its path or name in the image, as a path that can be opened from here.
-fn find(root: &Path, name: &OsStr) -> Result<PathBuf, Error> {
+fn find(root: &Path, name: &OsStr, path: &OsStr) -> Result<PathBuf, Error> {
     let not_there = || Error::NotInImage(name.to_string_lossy().escape_debug().to_string());
     if name.as_bytes().contains(&b'/') {
         return resolve(root, Path::new(name)).map_err(|_| not_there());
     }
-    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     // The image's directories may be others than those that the user's PATH has.
     let fallback = std::env::split_paths(DEFAULT_PATH).collect::<Vec<_>>();
-    std::env::split_paths(&path)
+    std::env::split_paths(path)
         .chain(fallback)
         .filter_map(|directory| resolve(root, &directory.join(name)).ok())
         .find(|path| is_executable(path))
@@ -147,6 +175,7 @@ fn through_loader(
     root: &Path,
     program: &Path,
     mut line: Vec<OsString>,
+    path: &OsStr,
     depth: usize,
 ) -> Result<(PathBuf, Vec<OsString>), Error> {
     let failed = |error: &std::io::Error| Error::Exec {
@@ -170,8 +199,8 @@ fn through_loader(
         line[0] = program.into();
         line.splice(0..0, argument);
         line.insert(0, interpreter.clone());
-        let interpreter = find(root, &interpreter)?;
-        return through_loader(root, &interpreter, line, depth + 1);
+        let interpreter = find(root, &interpreter, path)?;
+        return through_loader(root, &interpreter, line, path, depth + 1);
     }
     let Some(loader) = loader_of(&file).map_err(|error| failed(&error))? else {
         return Ok((program.to_owned(), line));

@@ -14,25 +14,26 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{ForkResult, Pid, getpid};
+use nix::unistd::{ForkResult, Pid, getegid, geteuid, getpid};
 
 use crate::channel::{Channel, Message};
+use crate::child::Origin;
 use crate::ffi::ChildState;
 use crate::front::Signals;
 use crate::orphans::{self, Children};
-use crate::request::{Attempt, Job, Rung};
+use crate::request::{Attempt, Files, Job, Rung};
 use crate::{Error, cached, child, directory, ffi, serve, stdio};
 
 /// Runs the keeper in a process that has just been forked for it.
 pub(crate) fn run(attempt: &Attempt<'_>, front: &Channel, signals: &Signals) -> ! {
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let keeper = getpid();
-    let forked = Channel::pair().and_then(|(own, payloads)| match ffi::fork() {
-        Ok(ForkResult::Child) => {
+    let forked = Channel::pair().and_then(|(own, payloads)| match fork(attempt) {
+        Ok((ForkResult::Child, origin)) => {
             drop(own);
-            child::run(attempt, &payloads, keeper, signals)
+            child::run(attempt, &payloads, keeper, origin, signals)
         }
-        Ok(ForkResult::Parent { child }) => Ok((child, own)),
+        Ok((ForkResult::Parent { child }, _)) => Ok((child, own)),
         Err(errno) => Err(Error::Process {
             operation: "fork the payload's process",
             errno,
@@ -54,6 +55,26 @@ pub(crate) fn run(attempt: &Attempt<'_>, front: &Channel, signals: &Signals) -> 
             ffi::exit_now(0)
         }
     }
+}
+
+/// Forks the payload's process, into a process namespace if it is to have its own and there are to be namespaces at all.
+fn fork(attempt: &Attempt<'_>) -> Result<(ForkResult, Origin), Errno> {
+    let has_own = attempt.rung != Rung::Directory
+        && attempt
+            .request
+            .container()
+            .is_some_and(|container| container.namespaces.pid);
+    if !has_own {
+        return Ok((ffi::fork()?, Origin::Fork));
+    }
+    let (uid, gid) = (geteuid(), getegid());
+    let (forked, is_in_user_namespace) = ffi::fork_into_process_namespace()?;
+    let origin = if is_in_user_namespace {
+        Origin::UserNamespace { uid, gid }
+    } else {
+        Origin::ProcessNamespace
+    };
+    Ok((forked, origin))
 }
 
 fn detach() {
@@ -84,6 +105,8 @@ fn open_null() -> Option<File> {
 /// The image, kept in a way that has to be undone.
 enum Kept {
     Nothing,
+    /// A sandbox, which stays.
+    Sandbox(std::path::PathBuf),
     Directory(directory::PrivateDirectory),
     Cached(cached::CachedImage),
 }
@@ -122,13 +145,16 @@ fn place(attempt: &Attempt<'_>, front: &Channel) -> Result<Kept, Error> {
             None,
         );
     };
+    if let Files::Directory(path) = attempt.request.files {
+        return Ok(Kept::Sandbox(path.to_owned()));
+    }
     if attempt.job == Job::Probe {
         return directory::probe_somewhere(announce).map(Kept::Directory);
     }
     if attempt.request.keep_cache {
         return cached::open_or_make(attempt.request, announce).map(Kept::Cached);
     }
-    directory::unpack_somewhere(attempt.request.image, announce).map(Kept::Directory)
+    directory::unpack_somewhere(attempt.request.image(), announce).map(Kept::Directory)
 }
 
 impl Kept {
@@ -136,6 +162,7 @@ impl Kept {
     fn place(&self) -> Vec<u8> {
         let path = match self {
             Kept::Nothing => return Vec::new(),
+            Kept::Sandbox(path) => path.clone(),
             Kept::Directory(directory) => directory.image_path(),
             Kept::Cached(image) => image.path().to_owned(),
         };
@@ -145,6 +172,7 @@ impl Kept {
     fn notice(&self, reason: &str) -> Option<String> {
         let place = match self {
             Kept::Nothing => return None,
+            Kept::Sandbox(_) => "mounts, --root and --rw have no effect".to_owned(),
             Kept::Directory(directory) => format!(
                 "the unpacked copy is in {} and is removed at the end",
                 directory.path().display()
@@ -192,8 +220,8 @@ fn attend<'scope>(
             .map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
         if watch_payloads && payloads_happened {
             match payloads.receive() {
-                Some((Message::Mounted { own_ids_only }, Some(device))) => {
-                    let serve = move || serve::serve(attempt.request, device, own_ids_only, front);
+                Some((Message::Mounted { owner }, Some(device))) => {
+                    let serve = move || serve::serve(attempt.request, device, owner, front);
                     // The device is closed then, and the payload's process learns that nobody serves.
                     if std::thread::Builder::new()
                         .spawn_scoped(scope, serve)
@@ -216,6 +244,7 @@ fn attend<'scope>(
             match front.receive() {
                 Some((Message::Go(_), _)) => {
                     if attempt.job == Job::Run
+                        && !attempt.request.quiet
                         && let Some(notice) = kept.notice(attempt.reason)
                     {
                         stdio::say(&notice);

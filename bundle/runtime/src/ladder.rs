@@ -25,11 +25,11 @@ pub fn start(request: &StartRequest<'_>) -> Result<Ended, Error> {
             reason,
         })
     };
-    if let Some(rung) = forced_rung()? {
+    if let Some(rung) = forced_rung()?.filter(|rung| order(request).contains(rung)) {
         return run(rung, &format!("{FORCE_RUNG}={}", rung.number()));
     }
     let mut refusals: Vec<(u8, Box<Error>)> = Vec::new();
-    for rung in order(request) {
+    for rung in order(request).iter().copied() {
         // Why a namespace cannot be had is said best by the first rung that asks for one.
         let reason = refusals.first().map(|(_, error)| error.to_string());
         match run(rung, reason.as_deref().unwrap_or_default()) {
@@ -70,12 +70,15 @@ pub fn probe(request: &StartRequest<'_>) -> Vec<Probed> {
     Rung::ALL.into_iter().map(probe).collect()
 }
 
-/// The rungs in the order in which they are tried for this bundle: the fastest first (see ARCHITECTURE.md).
-pub fn order(request: &StartRequest<'_>) -> [Rung; 4] {
-    if request.bundle.manifest().image.size_bytes < LARGE_IMAGE_SIZE_BYTES {
-        Rung::ALL
+/// The rungs in the order in which they are tried for these files: the fastest first (see ARCHITECTURE.md).
+pub fn order(request: &StartRequest<'_>) -> &'static [Rung] {
+    if request.files.image().is_none() {
+        // Nothing has to be mounted or unpacked: the directory is there.
+        &[Rung::Mounted, Rung::Directory]
+    } else if request.files.image_size_bytes() < LARGE_IMAGE_SIZE_BYTES {
+        &Rung::ALL
     } else {
-        [
+        &[
             Rung::Mounted,
             Rung::LoopDevice,
             Rung::PrivateTmpfs,

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount as mount_at};
 
 use crate::namespace::refused;
-use crate::request::{Attempt, Job};
+use crate::request::{Attempt, Files, Job};
 use crate::{Error, Step, ffi};
 
 /// So often a device is asked for that somebody else takes in the same moment.
@@ -21,17 +21,22 @@ const ATTEMPT_COUNT: usize = 64;
 /// Verifies the image, and mounts it at `at`.
 pub(crate) fn mount(attempt: &Attempt<'_>, at: &Path) -> Result<(), Error> {
     let request = attempt.request;
-    let layout = request.bundle.trailer().layout;
-    if attempt.job == Job::Run {
+    let (file, image) = match request.files {
+        Files::Bundle { bundle, file, .. } => (file, bundle.trailer().layout.image()),
+        Files::Image {
+            file, size_bytes, ..
+        } => (file, 0..size_bytes),
+        Files::Directory(_) => return Err(refused(Step::AttachLoop)(Errno::ENOTBLK)),
+    };
+    if let (Job::Run, Files::Bundle { bundle, .. }) = (attempt.job, request.files) {
         let thread_count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        request
-            .bundle
+        bundle
             .image()
             .verify_all(thread_count)
             .map_err(bundle_format::FormatError::from)?;
         request.trace.done("verified the image");
     }
-    let (device, name) = attach(request.file, &layout.image())?;
+    let (device, name) = attach(file, &image)?;
     let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount_at(
         Some(name.as_str()),

@@ -15,10 +15,12 @@ use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
+use nix::unistd::{Gid, Uid};
 
+use crate::child::Origin;
 use crate::mount_point::{self, KeepVisible};
 use crate::unpack::Ownership;
-use crate::{Error, Step};
+use crate::{Container, Error, Namespaces, Step, ffi};
 
 /// With what rights the namespace was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(crate) enum Privilege {
     Host,
     /// In a user namespace of its own, where only the user's own ids exist.
     User,
+    /// In such a one, in which the user's ids are root's.
+    RemappedRoot,
 }
 
 impl Privilege {
@@ -34,28 +38,70 @@ impl Privilege {
     pub(crate) fn ownership(self) -> Ownership {
         match self {
             Privilege::Host => Ownership::OfImage,
-            Privilege::User => Ownership::OfCaller,
+            Privilege::User | Privilege::RemappedRoot => Ownership::OfCaller,
         }
+    }
+
+    /// User and group to whom everything in the namespace belongs; none if all ids exist there.
+    pub(crate) fn owner(self) -> Option<(u32, u32)> {
+        let ids = || {
+            (
+                nix::unistd::geteuid().as_raw(),
+                nix::unistd::getegid().as_raw(),
+            )
+        };
+        (self != Privilege::Host).then(ids)
     }
 }
 
-/// Moves this process, which must have one thread, into a mount namespace of its own.
-pub(crate) fn enter() -> Result<Privilege, Error> {
-    let privilege = match unshare(CloneFlags::CLONE_NEWNS) {
-        Ok(()) => Privilege::Host,
-        Err(Errno::EPERM) => {
-            enter_user_namespace()?;
-            Privilege::User
+/// Moves this process, which must have one thread, into a mount namespace of its own, and into what else a container has of its
+/// own.
+pub(crate) fn enter(container: Option<&Container>, origin: Origin) -> Result<Privilege, Error> {
+    let wanted = container.map_or(CloneFlags::empty(), |container| {
+        flags_of(container.namespaces)
+    });
+    let remap_root = container.is_some_and(|container| container.remap_root);
+    let mounts = CloneFlags::CLONE_NEWNS;
+    let privilege = if let Origin::UserNamespace { uid, gid } = origin {
+        unshare(mounts).map_err(refused(Step::UnshareMount))?;
+        map_ids(uid, gid, remap_root)?
+    } else {
+        let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+        match unshare(mounts) {
+            Ok(()) => Privilege::Host,
+            Err(Errno::EPERM) => {
+                unshare(CloneFlags::CLONE_NEWUSER | mounts).map_err(refused(Step::UnshareUser))?;
+                map_ids(uid, gid, remap_root)?
+            }
+            Err(errno) => return Err(refused(Step::UnshareMount)(errno)),
         }
-        Err(errno) => return Err(refused(Step::UnshareMount)(errno)),
     };
+    if !wanted.is_empty() {
+        unshare(wanted).map_err(refused(Step::UnshareMore))?;
+    }
+    if wanted.contains(CloneFlags::CLONE_NEWNET) {
+        ffi::set_loopback_up().map_err(refused(Step::SetLoopbackUp))?;
+    }
     Ok(privilege)
 }
 
-fn enter_user_namespace() -> Result<(), Error> {
-    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)
-        .map_err(refused(Step::UnshareUser))?;
+/// What is made by the process itself. A process namespace is its children's, and made when it is forked.
+fn flags_of(namespaces: Namespaces) -> CloneFlags {
+    let pairs = [
+        (namespaces.net, CloneFlags::CLONE_NEWNET),
+        (namespaces.ipc, CloneFlags::CLONE_NEWIPC),
+        (namespaces.uts, CloneFlags::CLONE_NEWUTS),
+    ];
+    let is_wanted = |(wanted, _): &&(bool, CloneFlags)| *wanted;
+    pairs
+        .iter()
+        .filter(is_wanted)
+        .map(|(_, flag)| *flag)
+        .collect()
+}
+
+/// Gives the ids that this process has outside of its user namespace numbers inside of it.
+fn map_ids(uid: Uid, gid: Gid, remap_root: bool) -> Result<Privilege, Error> {
     // Without CAP_SETGID outside, the kernel accepts a gid map only from those who have given up setgroups.
     match fs::write("/proc/self/setgroups", "deny") {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -63,13 +109,19 @@ fn enter_user_namespace() -> Result<(), Error> {
         }
         _ => {}
     }
+    if remap_root {
+        write_map("/proc/self/uid_map", 0, uid.as_raw())?;
+        write_map("/proc/self/gid_map", 0, gid.as_raw())?;
+        return Ok(Privilege::RemappedRoot);
+    }
     // The same ids inside as outside: the payload's files belong to the user, and its name is right.
-    write_map("/proc/self/uid_map", uid.as_raw())?;
-    write_map("/proc/self/gid_map", gid.as_raw())
+    write_map("/proc/self/uid_map", uid.as_raw(), uid.as_raw())?;
+    write_map("/proc/self/gid_map", gid.as_raw(), gid.as_raw())?;
+    Ok(Privilege::User)
 }
 
-fn write_map(path: &str, id: u32) -> Result<(), Error> {
-    fs::write(path, format!("{id} {id} 1"))
+fn write_map(path: &str, inside: u32, outside: u32) -> Result<(), Error> {
+    fs::write(path, format!("{inside} {outside} 1"))
         .map_err(|error| refused(Step::MapIds)(crate::error::errno_of(&error)))
 }
 

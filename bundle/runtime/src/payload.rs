@@ -5,12 +5,12 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use bundle_format::{Loader, Payload};
+use bundle_format::Loader;
 use nix::sys::signal::Signal;
 
 use crate::child::Place;
 use crate::ladder::FORCE_RUNG;
-use crate::request::{Rung, StartRequest};
+use crate::request::{Files, Payload, Rung, StartRequest};
 use crate::{Error, ffi, image_command};
 
 /// Becomes the payload, whose image is in its place.
@@ -22,13 +22,14 @@ pub(crate) fn exec(
     rung: Rung,
     place: &Place,
 ) -> Result<Infallible, Error> {
-    let (program, words) = match &request.bundle.manifest().payload {
-        Payload::Program { executable, loader } => {
-            program_line(executable, loader.as_ref(), &place.root, request.words)
-        }
-        Payload::Image { command } => {
+    let variables = environment(request, rung, place);
+    let (program, words) = match request.payload {
+        Payload::Program {
+            executable, loader, ..
+        } => program_line(executable, loader, &place.root, request.words),
+        Payload::Container(container) => {
             let words = request.words.get(1..).unwrap_or_default();
-            image_command::command_line(place, command, words)?
+            image_command::command_line(place, container, words, &variables)?
         }
     };
     let program_path = program.clone();
@@ -37,10 +38,13 @@ pub(crate) fn exec(
         .iter()
         .map(|word| c_string(word))
         .collect::<Result<Vec<_>, _>>()?;
-    let variables = environment(request, rung, &place.root);
     let variables = variables
-        .iter()
-        .map(|variable| c_string(variable))
+        .into_iter()
+        .map(|(mut name, value)| {
+            name.push("=");
+            name.push(value);
+            c_string(&name)
+        })
         .collect::<Result<Vec<_>, _>>()?;
     nix::unistd::execve(&program, &words, &variables).map_err(|errno| Error::Exec {
         path: program_path,
@@ -53,37 +57,44 @@ pub(crate) fn restore_sigpipe(request: &StartRequest<'_>) {
     ffi::set_disposition(Signal::SIGPIPE, request.sigpipe_was_ignored);
 }
 
-fn environment(request: &StartRequest<'_>, rung: Rung, root: &Path) -> Vec<OsString> {
-    let digest = request.bundle.digest().to_string();
+/// All variables, each once. A program inherits the user's; a container has its own.
+fn environment(request: &StartRequest<'_>, rung: Rung, place: &Place) -> Vec<(OsString, OsString)> {
     let rung = rung.number().to_string();
-    let own: [(&str, &OsStr); 4] = [
-        ("BENCHRUN_BUNDLE", request.bundle_path.as_os_str()),
-        ("BENCHRUN_BUNDLE_DIGEST", digest.as_ref()),
-        ("BENCHRUN_RUNG", rung.as_ref()),
-        ("BENCHRUN_ROOT", root.as_os_str()),
+    let mut own: Vec<(&str, OsString)> = vec![
+        ("BENCHRUN_RUNG", rung.into()),
+        ("BENCHRUN_ROOT", place.root.clone().into()),
     ];
-    let is_ours =
-        |name: &OsStr| name == FORCE_RUNG || own.iter().any(|(own_name, _)| name == *own_name);
-    let mut variables: Vec<_> = std::env::vars_os()
-        .filter(|(name, _)| !is_ours(name))
-        .collect();
-    for (name, value) in &request.bundle.manifest().environment {
-        if !variables.iter().any(|(set, _)| set == name.as_str()) {
-            variables.push((name.into(), value.into()));
+    if let Files::Bundle { bundle, path, .. } = request.files {
+        own.push(("BENCHRUN_BUNDLE", path.into()));
+        own.push(("BENCHRUN_BUNDLE_DIGEST", bundle.digest().to_string().into()));
+    }
+    if let Some(container) = request.container() {
+        own.push(("BENCHRUN_CONTAINER", container.name.clone().into()));
+    }
+    let given: Vec<(OsString, OsString)> = match &place.environment {
+        Some(environment) => environment.clone(),
+        None => std::env::vars_os().collect(),
+    };
+    let asked = match request.payload {
+        Payload::Program { variables, .. } => variables,
+        Payload::Container(_) => &[],
+    };
+    let asked = asked
+        .iter()
+        .map(|(name, value)| (name.into(), value.clone()));
+    let defaults = request.environment.iter();
+    let defaults = defaults.map(|(name, value)| (name.into(), value.into()));
+    let own = own.into_iter().map(|(name, value)| (name.into(), value));
+    // The last one that was given counts.
+    let mut variables: Vec<(OsString, OsString)> = Vec::new();
+    for (name, value) in defaults.chain(given).chain(asked).chain(own) {
+        match variables.iter_mut().find(|(set, _)| *set == name) {
+            Some((_, old)) => *old = value,
+            None => variables.push((name, value)),
         }
     }
-    if matches!(request.bundle.manifest().payload, Payload::Image { .. })
-        && !variables.iter().any(|(set, _)| set == "PATH")
-    {
-        variables.push(("PATH".into(), image_command::default_path().into()));
-    }
-    variables.extend(own.map(|(name, value)| (name.into(), value.to_owned())));
-    let join = |(mut name, value): (OsString, OsString)| {
-        name.push("=");
-        name.push(value);
-        name
-    };
-    variables.into_iter().map(join).collect()
+    variables.retain(|(name, _)| name != FORCE_RUNG);
+    variables
 }
 
 /// The packed program to execute and its words. A dynamic program is started by its own loader, with its own libraries: given as

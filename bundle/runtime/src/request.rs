@@ -1,13 +1,14 @@
 //! What is to be started, on which rung, and how it ended.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::Path;
 
-use bundle_format::Bundle;
+use bundle_format::{Bundle, FormatError, Loader};
 use bundle_squashfs::Image;
 
-use crate::Trace;
+use crate::{Container, Trace};
 
 /// A way of starting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,22 +62,116 @@ impl Rung {
 /// What to start.
 #[derive(Debug)]
 pub struct StartRequest<'a> {
-    /// The bundle, opened; launcher and image are verified as they are used.
-    pub bundle: &'a Bundle<&'a File>,
-    /// The bundle's image.
-    pub image: &'a Image<'a>,
-    /// The bundle's file.
-    pub file: &'a File,
-    /// Absolute path of the bundle's file.
-    pub bundle_path: &'a Path,
+    /// Where the payload's files are.
+    pub files: Files<'a>,
+    /// What is executed.
+    pub payload: Payload<'a>,
+    /// Variables that are set for the payload unless something else sets them.
+    pub environment: &'a BTreeMap<String, String>,
     /// The payload's name for itself, and its arguments.
     pub words: &'a [OsString],
     /// What SIGPIPE did when the launcher was started: true if it was ignored.
     pub sigpipe_was_ignored: bool,
     /// On rung 4, keep the unpacked image for the next run.
     pub keep_cache: bool,
+    /// Say nothing that is not an error.
+    pub quiet: bool,
     /// Where the time goes.
     pub trace: Trace,
+}
+
+/// Where a payload's files are.
+#[derive(Debug, Clone, Copy)]
+pub enum Files<'a> {
+    /// In a bundle: launcher and image are verified as they are used.
+    Bundle {
+        /// The bundle, opened.
+        bundle: &'a Bundle<&'a File>,
+        /// Its image.
+        image: &'a Image<'a>,
+        /// The bundle's file.
+        file: &'a File,
+        /// Absolute path of the bundle's file.
+        path: &'a Path,
+    },
+    /// In an image by itself, which nobody has vouched for.
+    Image {
+        /// The image.
+        image: &'a Image<'a>,
+        /// Its file.
+        file: &'a File,
+        /// Size of the file.
+        size_bytes: u64,
+        /// Absolute path of the file.
+        path: &'a Path,
+    },
+    /// In a directory, the root of a file system: a sandbox.
+    Directory(&'a Path),
+}
+
+/// What is executed.
+#[derive(Debug, Clone, Copy)]
+pub enum Payload<'a> {
+    /// A program, beside the host's files.
+    Program {
+        /// Path of the program in the image.
+        executable: &'a str,
+        /// Its dynamic loader; none for a static program.
+        loader: Option<&'a Loader>,
+        /// Variables that the command line sets.
+        variables: &'a [(String, OsString)],
+    },
+    /// Something in a root file system of its own.
+    Container(&'a Container),
+}
+
+impl<'a> Files<'a> {
+    /// The image, if the files are in one.
+    pub(crate) fn image(&self) -> Option<&'a Image<'a>> {
+        match *self {
+            Files::Bundle { image, .. } | Files::Image { image, .. } => Some(image),
+            Files::Directory(_) => None,
+        }
+    }
+
+    /// The bundle's or the image's file or the directory.
+    pub(crate) fn path(&self) -> &'a Path {
+        match *self {
+            Files::Bundle { path, .. } | Files::Image { path, .. } | Files::Directory(path) => path,
+        }
+    }
+
+    /// Checks what stands before the image in the file.
+    pub(crate) fn verify_launcher(&self) -> Result<(), FormatError> {
+        match self {
+            Files::Bundle { bundle, .. } => bundle.verify_launcher(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Size of the image; nothing for a directory.
+    pub(crate) fn image_size_bytes(&self) -> u64 {
+        match self {
+            Files::Bundle { bundle, .. } => bundle.manifest().image.size_bytes,
+            Files::Image { size_bytes, .. } => *size_bytes,
+            Files::Directory(_) => 0,
+        }
+    }
+}
+
+impl<'a> StartRequest<'a> {
+    /// The container, if one is to be started.
+    pub(crate) fn container(&self) -> Option<&'a Container> {
+        match self.payload {
+            Payload::Program { .. } => None,
+            Payload::Container(container) => Some(container),
+        }
+    }
+
+    /// The image. Rungs that need one are not tried without.
+    pub(crate) fn image(&self) -> &'a Image<'a> {
+        self.files.image().expect("an image on this rung")
+    }
 }
 
 /// What an attempt is made for.

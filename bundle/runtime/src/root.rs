@@ -1,55 +1,64 @@
-//! Making an image the root of the file system, for bundles of a whole root file system.
+//! Making a file system the root, for whatever brings a whole one: an image or a sandbox.
 //!
-//! The image itself is never written to. Over it lies a writable layer in memory (overlayfs); where the kernel does not allow
-//! that in a user namespace (before Linux 5.11), the root is read-only, with memory at `/tmp`, `/run` and `/var/tmp`.
+//! An image itself is never written to, and a sandbox only if its user wants that. Else a layer in memory lies over it
+//! (overlayfs), which takes what furnishing a container changes; where the kernel does not allow that in a user namespace
+//! (before Linux 5.11), the root is read-only, with memory at `/tmp`, `/run` and `/var/tmp`.
 
 use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::stat::Mode;
-use nix::unistd::{chdir, chroot, fchdir, pivot_root};
+use nix::unistd::{chdir, chroot, pivot_root};
 
+use crate::confine::kept_flags;
+use crate::inside::{Inside, place_of};
 use crate::namespace::{self, Privilege, refused};
 use crate::{Error, Step};
-
-/// The host's file systems that a program expects to find.
-const SYSTEM_DIRECTORIES: [&str; 3] = ["proc", "sys", "dev"];
-
-/// The host's files without which names of other hosts are not found.
-const NETWORK_FILES: [&str; 2] = ["etc/resolv.conf", "etc/hosts"];
 
 /// What must be writable even where the rest is not.
 const SCRATCH_DIRECTORIES: [&str; 3] = ["tmp", "run", "var/tmp"];
 
-/// An image's files in a directory.
+/// A root file system's files in a directory.
 #[derive(Debug)]
 pub(crate) enum Filled {
     /// Mounted here, read-only.
     ReadOnly(PathBuf),
     /// Unpacked here to memory.
     Writable(PathBuf),
+    /// A sandbox.
+    Sandbox(PathBuf),
 }
 
-/// Makes the image the root of this process's file system. `base` is an own, empty tmpfs with the image in it.
-pub(crate) fn switch(base: &Path, image: Filled, privilege: Privilege) -> Result<(), Error> {
-    let root = match image {
-        Filled::Writable(directory) => bind_itself(&directory)?,
-        Filled::ReadOnly(lower) => {
-            if let Ok(root) = overlay(base, &lower, privilege) {
-                root
-            } else {
-                // The image alone, then, with some memory to write to.
-                add_scratch(&lower);
-                lower
-            }
+/// Makes a mount of the files that can become the root. `base` is an own, empty tmpfs with the image in it. A sandbox that is not
+/// `writable` gets a layer of memory like an image.
+pub(crate) fn lay(
+    base: &Path,
+    files: Filled,
+    privilege: Privilege,
+    writable: bool,
+) -> Result<PathBuf, Error> {
+    match files {
+        Filled::Writable(directory) => {
+            bind(&directory, &directory)?;
+            Ok(directory)
         }
-    };
-    add_system(&root);
-    change_root(&root)
+        Filled::Sandbox(directory) => {
+            let own = make_directory(base, "sandbox")?;
+            bind(&directory, &own)?;
+            if writable {
+                return Ok(own);
+            }
+            // Furnished as it is, then, where no layer can be had: as it would be if it were started to be written to.
+            Ok(overlay(base, &own, privilege).unwrap_or(own))
+        }
+        Filled::ReadOnly(lower) => Ok(overlay(base, &lower, privilege).unwrap_or_else(|_| {
+            // The image alone, with some memory to write to.
+            add_scratch(&lower);
+            lower
+        })),
+    }
 }
 
 /// Makes a directory in `base`.
@@ -61,20 +70,28 @@ pub(crate) fn make_directory(base: &Path, name: &str) -> Result<PathBuf, Error> 
 }
 
 /// Only a mount point can become the root.
-fn bind_itself(directory: &Path) -> Result<PathBuf, Error> {
-    bind(directory, directory).map_err(refused(Step::SwitchRoot))?;
-    Ok(directory.to_owned())
-}
-
-fn bind(source: &Path, target: &Path) -> Result<(), Errno> {
-    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+fn bind(source: &Path, target: &Path) -> Result<(), Error> {
+    let flags = MsFlags::MS_BIND;
     mount(Some(source), target, None::<&str>, flags, None::<&str>)
+        .map_err(refused(Step::SwitchRoot))?;
+    let flags = MsFlags::MS_REMOUNT
+        | MsFlags::MS_BIND
+        | MsFlags::MS_NOSUID
+        | MsFlags::MS_NODEV
+        | kept_flags(target);
+    mount(None::<&str>, target, None::<&str>, flags, None::<&str>)
+        .map_err(refused(Step::SwitchRoot))
 }
 
 fn overlay(base: &Path, lower: &Path, privilege: Privilege) -> Result<PathBuf, Error> {
     let upper = make_directory(base, "written")?;
     let work = make_directory(base, "work")?;
     let root = make_directory(base, "root")?;
+    // The root directory is the upper layer's.
+    if let Ok(metadata) = fs::metadata(lower) {
+        let mode = metadata.permissions().mode() & 0o7777;
+        let _ = fs::set_permissions(&upper, fs::Permissions::from_mode(mode));
+    }
     let mut options = format!(
         "lowerdir={},upperdir={},workdir={}",
         lower.display(),
@@ -82,7 +99,7 @@ fn overlay(base: &Path, lower: &Path, privilege: Privilege) -> Result<PathBuf, E
         work.display()
     );
     // What overlayfs keeps in extended attributes must be such as a user namespace may set.
-    if privilege == Privilege::User {
+    if privilege != Privilege::Host {
         options.push_str(",userxattr");
     }
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
@@ -99,50 +116,18 @@ fn overlay(base: &Path, lower: &Path, privilege: Privilege) -> Result<PathBuf, E
 
 /// Memory where a read-only root has a directory for it. An image without one has to do without.
 fn add_scratch(root: &Path) {
+    let Ok(inside) = Inside::open(root) else {
+        return;
+    };
     for name in SCRATCH_DIRECTORIES {
-        if let Ok(directory) = open_inside(root, name, OFlag::O_DIRECTORY) {
-            let _ = fchdir(&directory).map(|()| namespace::mount_tmpfs(Path::new(".")));
+        if let Ok(directory) = inside.find(Path::new(name), OFlag::O_PATH | OFlag::O_DIRECTORY) {
+            let _ = namespace::mount_tmpfs(&place_of(&directory));
         }
     }
-}
-
-/// The host's system directories and network files, where the image has a place for them or one can be made.
-fn add_system(root: &Path) {
-    for name in SYSTEM_DIRECTORIES {
-        let source = Path::new("/").join(name);
-        if !source.is_dir() {
-            continue;
-        }
-        let _ = fs::create_dir(root.join(name));
-        // Entered instead of named: a link in the image could lead anywhere.
-        if let Ok(directory) = open_inside(root, name, OFlag::O_DIRECTORY) {
-            let _ = fchdir(&directory).map(|()| bind(&source, Path::new(".")));
-        }
-    }
-    for name in NETWORK_FILES {
-        let Ok(source) = fs::canonicalize(Path::new("/").join(name)) else {
-            continue;
-        };
-        if let Ok(file) = open_inside(root, name, OFlag::empty()) {
-            let place = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
-            let _ = bind(&source, Path::new(&place));
-        }
-    }
-    let _ = chdir("/");
-}
-
-/// Opens a path in the image as a process would whose root the image is: no link leads out of it.
-fn open_inside(root: &Path, name: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
-    let directory = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let root = nix::fcntl::open(root, directory, Mode::empty())?;
-    let how = OpenHow::new()
-        .flags(flags | OFlag::O_PATH | OFlag::O_CLOEXEC)
-        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    openat2(root.as_fd(), name, how)
 }
 
 /// The root becomes `root`, and nothing of the host's tree can be reached any more but what was bound into it.
-fn change_root(root: &Path) -> Result<(), Error> {
+pub(crate) fn change_root(root: &Path) -> Result<(), Error> {
     let failed = refused(Step::SwitchRoot);
     let switched = chdir(root)
         .and_then(|()| pivot_root(".", "."))

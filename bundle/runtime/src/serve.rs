@@ -2,12 +2,10 @@
 
 use std::os::fd::OwnedFd;
 
-use bundle_format::Payload;
 use bundle_fuse::Options;
-use nix::unistd::{getegid, geteuid};
 
 use crate::channel::{Channel, Message};
-use crate::request::StartRequest;
+use crate::request::{Payload, StartRequest};
 use crate::stdio;
 
 /// A program that starts maps a large file and touches a page here and there (see ARCHITECTURE.md).
@@ -17,11 +15,10 @@ const PROGRAM_READAHEAD_SIZE_BYTES: u32 = 64 << 10;
 pub(crate) fn serve(
     request: &StartRequest<'_>,
     device: OwnedFd,
-    own_ids_only: bool,
+    owner: Option<(u32, u32)>,
     front: &Channel,
 ) {
-    let owner = own_ids_only.then(|| (geteuid().as_raw(), getegid().as_raw()));
-    let is_program = matches!(request.bundle.manifest().payload, Payload::Program { .. });
+    let is_program = matches!(request.payload, Payload::Program { .. });
     let options = Options {
         owner,
         readahead_size_bytes: if is_program {
@@ -34,7 +31,7 @@ pub(crate) fn serve(
     let on_damage = |error: &bundle_squashfs::Error| {
         front.send(&Message::Damaged(error.to_string()), None);
     };
-    if let Err(error) = bundle_fuse::serve(request.image, device, &options, &on_damage) {
+    if let Err(error) = bundle_fuse::serve(request.image(), device, &options, &on_damage) {
         stdio::say(&format!("cannot serve the image any longer: {error}"));
     }
 }

@@ -1,4 +1,5 @@
-//! The system call filter that keeps the payload from typing into the user's terminal.
+//! The system call filter that keeps the payload from pushing characters into a terminal's input queue, where the user's shell
+//! would read them as commands (CVE-2017-5226).
 //!
 //! It refuses two requests of `ioctl` with EPERM and allows everything else. The request is compared in its low 32 bits,
 //! which are all that the kernel looks at (CVE-2019-10063); the number of `ioctl` differs between the kernel's own
@@ -11,15 +12,15 @@ const TIOCSTI: u32 = 0x5412;
 /// Pastes a selection of the Linux console into its input, among other things.
 const TIOCLINUX: u32 = 0x541c;
 
-const LOAD: u16 = 0x20;
-const JUMP_IF_EQUAL: u16 = 0x15;
-const RETURN: u16 = 0x06;
-const ALLOW: u32 = 0x7fff_0000;
+pub(crate) const LOAD: u16 = 0x20;
+pub(crate) const JUMP_IF_EQUAL: u16 = 0x15;
+pub(crate) const RETURN: u16 = 0x06;
+pub(crate) const ALLOW: u32 = 0x7fff_0000;
 const REFUSE: u32 = 0x0005_0000 | libc::EPERM as u32;
 
 /// Offsets in `struct seccomp_data`: number, architecture, low half of the second argument (little-endian).
-const NUMBER: u32 = 0;
-const ARCHITECTURE: u32 = 4;
+pub(crate) const NUMBER: u32 = 0;
+pub(crate) const ARCHITECTURE: u32 = 4;
 const REQUEST: u32 = 24;
 
 #[cfg(target_arch = "x86_64")]
@@ -53,7 +54,7 @@ pub(crate) fn program() -> Vec<sock_filter> {
     program
 }
 
-fn statement(code: u16, k: u32) -> sock_filter {
+pub(crate) fn statement(code: u16, k: u32) -> sock_filter {
     sock_filter {
         code,
         jt: 0,
@@ -62,7 +63,7 @@ fn statement(code: u16, k: u32) -> sock_filter {
     }
 }
 
-fn jump(k: u32, jt: u8, jf: u8) -> sock_filter {
+pub(crate) fn jump(k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter {
         code: JUMP_IF_EQUAL,
         jt,

@@ -1,0 +1,187 @@
+//! Joining a container that runs: a process of ours enters the namespaces and the root of one that is in it, and becomes a command.
+
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::Mode;
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, chroot, execve, fchdir};
+
+use crate::confine::is_only_user;
+use crate::furnish::value_of;
+use crate::image_command::default_path;
+use crate::{Ended, Error, ffi, owner_filter, terminal_filter};
+
+/// Namespaces in the order in which they are entered: the user's first, which gives the right to the others.
+const NAMESPACES: [(&str, CloneFlags); 6] = [
+    ("user", CloneFlags::CLONE_NEWUSER),
+    ("net", CloneFlags::CLONE_NEWNET),
+    ("ipc", CloneFlags::CLONE_NEWIPC),
+    ("uts", CloneFlags::CLONE_NEWUTS),
+    ("pid", CloneFlags::CLONE_NEWPID),
+    ("mnt", CloneFlags::CLONE_NEWNS),
+];
+
+/// Executes a command in the container that process `pid` is in, with that process's environment and `variables`, and returns how
+/// it ended. This process must have one thread, and is in the container afterwards.
+///
+/// # Errors
+/// If there is no such process, it is not in a container, or the command cannot be executed.
+pub fn exec(
+    pid: i32,
+    words: &[OsString],
+    variables: &[(String, OsString)],
+) -> Result<Ended, Error> {
+    let directory = format!("/proc/{pid}");
+    let failed = |what: &str, errno: Errno| {
+        Error::Configuration(format!(
+            "cannot enter the container of process {pid}: {what}: {errno} (`bundle list -f` shows the processes)"
+        ))
+    };
+    let mut environment = environment_of(Path::new(&directory))
+        .map_err(|errno| failed("its environment cannot be read", errno))?;
+    if value_of(&environment, "BENCHRUN_CONTAINER").is_none() {
+        return Err(failed("it is in none", Errno::ESRCH));
+    }
+    for (name, value) in variables {
+        environment.retain(|(set, _)| set != name.as_str());
+        environment.push((name.into(), value.clone()));
+    }
+    let path_only = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let entered = |name: &str| {
+        open(
+            Path::new(&directory).join(name).as_path(),
+            path_only,
+            Mode::empty(),
+        )
+    };
+    let root = entered("root").map_err(|errno| failed("its root cannot be opened", errno))?;
+    let working_directory = entered("cwd").ok();
+    let namespaces = others(Path::new(&directory))
+        .map_err(|errno| failed("its namespaces cannot be opened", errno))?;
+    for (namespace, flag) in &namespaces {
+        setns(namespace, *flag).map_err(|errno| failed("a namespace of it refuses", errno))?;
+    }
+    fchdir(&root)
+        .and_then(|()| chroot("."))
+        .map_err(|errno| failed("its root cannot be entered", errno))?;
+    if let Some(directory) = working_directory {
+        let _ = fchdir(&directory);
+    }
+    // A process namespace is entered by children.
+    match ffi::fork().map_err(|errno| failed("no process can be made", errno))? {
+        ForkResult::Child => {
+            let Err(error) = become_command(words, &environment);
+            crate::stdio::say(&error.to_string());
+            ffi::exit_now(error.exit_code())
+        }
+        ForkResult::Parent { child } => wait_for(child).map_err(|errno| failed("wait", errno)),
+    }
+}
+
+fn wait_for(child: Pid) -> Result<Ended, Errno> {
+    use nix::sys::wait::WaitStatus;
+    // What the terminal sends reaches the command too, which decides what it means.
+    for signal in [
+        nix::sys::signal::Signal::SIGINT,
+        nix::sys::signal::Signal::SIGQUIT,
+    ] {
+        ffi::set_disposition(signal, true);
+    }
+    loop {
+        match waitpid(child, None) {
+            Ok(WaitStatus::Exited(_, code)) => return Ok(Ended::Exited(code as u8)),
+            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(Ended::Killed(signal as i32)),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+fn become_command(
+    words: &[OsString],
+    environment: &[(OsString, OsString)],
+) -> Result<Infallible, Error> {
+    let failed = |operation| move |errno| Error::Process { operation, errno };
+    nix::sys::prctl::set_no_new_privs().map_err(failed("give up new privileges"))?;
+    ffi::add_filter(&terminal_filter::program())
+        .map_err(failed("filter the terminal's system calls"))?;
+    if nix::unistd::geteuid().is_root() && is_only_user() {
+        ffi::add_filter(&owner_filter::program()).map_err(failed("play root"))?;
+    }
+    ffi::close_on_exec_from(3).map_err(failed("close inherited descriptors"))?;
+    let program = words.first().cloned().unwrap_or_else(|| "/bin/sh".into());
+    let path = find(&program, environment)
+        .ok_or_else(|| Error::NotInImage(program.to_string_lossy().escape_debug().to_string()))?;
+    let c_string = |word: &OsStr| {
+        CString::new(word.as_bytes()).map_err(|_| Error::Nul(word.to_string_lossy().into_owned()))
+    };
+    let words = words
+        .iter()
+        .map(|word| c_string(word))
+        .collect::<Result<Vec<_>, _>>()?;
+    let variables = environment
+        .iter()
+        .map(|(name, value)| {
+            c_string(
+                &[name, OsStr::new("="), value]
+                    .into_iter()
+                    .collect::<OsString>(),
+            )
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    execve(&c_string(&path)?, &words, &variables).map_err(|errno| Error::Exec {
+        path: path.into(),
+        errno,
+    })
+}
+
+/// The path of a program that is named without one.
+fn find(program: &OsStr, environment: &[(OsString, OsString)]) -> Option<OsString> {
+    if program.as_bytes().contains(&b'/') {
+        return Some(program.to_owned());
+    }
+    let path = value_of(environment, "PATH").unwrap_or(default_path());
+    std::env::split_paths(path)
+        .map(|directory| directory.join(program))
+        .find(|path| {
+            nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).is_ok() && path.is_file()
+        })
+        .map(Into::into)
+}
+
+fn environment_of(directory: &Path) -> Result<Vec<(OsString, OsString)>, Errno> {
+    let bytes =
+        fs::read(directory.join("environ")).map_err(|error| crate::error::errno_of(&error))?;
+    let variables = bytes.split(|byte| *byte == 0).filter_map(|variable| {
+        let at = variable.iter().position(|byte| *byte == b'=')?;
+        let (name, value) = (&variable[..at], &variable[at + 1..]);
+        Some((
+            OsString::from_vec(name.to_vec()),
+            OsString::from_vec(value.to_vec()),
+        ))
+    });
+    Ok(variables.collect())
+}
+
+/// The namespaces of a process that are not this one's.
+fn others(directory: &Path) -> Result<Vec<(OwnedFd, CloneFlags)>, Errno> {
+    let mut found = Vec::new();
+    for (name, flag) in NAMESPACES {
+        let path = directory.join("ns").join(name);
+        let identity = |path: &Path| fs::read_link(path).ok();
+        if identity(&path) == identity(&Path::new("/proc/self/ns").join(name)) {
+            continue;
+        }
+        let file = File::open(&path).map_err(|error| crate::error::errno_of(&error))?;
+        found.push((file.into(), flag));
+    }
+    Ok(found)
+}

@@ -1,0 +1,73 @@
+//! What a user means by a sandbox's name or an image's path.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use bundle_container::{Settings, settings};
+
+use crate::store::SandboxName;
+
+/// A root file system that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootFs {
+    /// In a directory: a sandbox.
+    Directory(PathBuf),
+    /// In a squashfs image.
+    Image(PathBuf),
+}
+
+impl RootFs {
+    /// What a word means. One with a slash in it or the name of a file that is there is a path, any other the name of a sandbox.
+    /// `purpose` is what is to be done with it, for messages.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn find(what: &OsStr, in_force: &Settings, purpose: &str) -> Result<Self> {
+        let path = Path::new(what);
+        let is_path = path.components().count() > 1 || path.is_absolute() || path.is_file();
+        let path = if is_path {
+            path.to_owned()
+        } else {
+            in_force.path(&settings::DATA_PATH).join(what)
+        };
+        let path = path.canonicalize().with_context(|| {
+            format!(
+                "cannot {purpose} '{}': there is no '{}' (`bundle list` shows the sandboxes; the path of an image works too)",
+                what.display(),
+                path.display()
+            )
+        })?;
+        Ok(if path.is_dir() {
+            Self::Directory(path)
+        } else {
+            Self::Image(path)
+        })
+    }
+
+    /// Its absolute path.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Directory(path) | Self::Image(path) => path,
+        }
+    }
+
+    /// The name in the data directory, if it is a sandbox there.
+    pub(crate) fn sandbox_name(&self, in_force: &Settings) -> Option<SandboxName> {
+        let Self::Directory(path) = self else {
+            return None;
+        };
+        let data = in_force.path(&settings::DATA_PATH).canonicalize().ok()?;
+        let is_there = path.parent() == Some(data.as_path());
+        is_there.then(|| SandboxName::parse(path.file_name()?).ok())?
+    }
+
+    /// What a container that is made of it is called.
+    pub fn name(&self) -> String {
+        let name = match self {
+            Self::Directory(path) => path.file_name(),
+            Self::Image(path) => path.file_stem(),
+        };
+        name.unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
