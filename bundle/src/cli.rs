@@ -77,6 +77,12 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Write the manual pages into a directory, or print that of the program
+    #[command(hide = true)]
+    Man {
+        /// The directory, which exists
+        directory: Option<PathBuf>,
+    },
 }
 
 /// The flags of `bundle pack`, as given.
@@ -239,6 +245,23 @@ pub fn completions(shell: Shell) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "bundle", &mut script);
     io::stdout().write_all(&script).context("cannot print")
+}
+
+/// Writes a manual page of the program and one of each command into a directory, or prints the program's.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn man(directory: Option<&Path>) -> Result<()> {
+    let command = Cli::command().name("bundle");
+    if let Some(directory) = directory {
+        return clap_mangen::generate_to(command, directory)
+            .with_context(|| format!("cannot write manual pages to '{}'", directory.display()));
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command)
+        .render(&mut page)
+        .and_then(|()| io::stdout().write_all(&page))
+        .context("cannot print")
 }
 
 /// squashfs counts the seconds since 1970 in 32 bits.

@@ -163,3 +163,23 @@ fn origin_json(origin: &Origin) -> serde_json::Value {
         Origin::Default => json!({ "kind": "default" }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bundle_container::settings::SETTINGS;
+
+    #[test]
+    fn the_readme_tells_of_every_setting() {
+        let readme = include_str!("../README.md");
+        let code = |text: &str| match text {
+            "" => String::new(),
+            text => format!("`{text}`"),
+        };
+        for setting in SETTINGS {
+            let (name, default) = (setting.name, code(setting.default));
+            let (enroot, meaning) = (code(setting.enroot), setting.meaning);
+            let row = format!("| `{name}` | {default} | {enroot} | {meaning} |\n");
+            assert!(readme.contains(&row), "{row}");
+        }
+    }
+}

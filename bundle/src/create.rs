@@ -66,7 +66,7 @@ pub fn create(plan: &CreatePlan) -> Result<()> {
     };
     // While this one waited, another may have made it.
     check_target(&root, replace)?;
-    let processes = running_in(&name);
+    let processes = running_in(&store, &name);
     if replace && !processes.is_empty() && root.exists() {
         let pids = pids(&processes);
         bail!("cannot replace the sandbox '{name}': processes run in it: {pids} (end them first)");

@@ -43,7 +43,7 @@ pub use list::{ListPlan, list};
 pub use pack::{PackPlan, Packed, pack};
 pub use remove::{RemovePlan, remove};
 pub use root_fs::RootFs;
-pub use running::CONTAINER;
+pub use running::{CONTAINER, CONTAINER_ROOT};
 pub use sign::{SignPlan, sign};
 pub use start::{BatchPlan, StartPlan, batch, start};
 pub use verify::{VerifyPlan, verify};

@@ -44,7 +44,7 @@ pub fn list(plan: &ListPlan) -> Result<()> {
     let names = store.names()?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let printed = if plan.fancy || plan.json {
-        let mut processes = running();
+        let mut processes = running(&store);
         let sandboxes: Vec<_> = names
             .into_iter()
             .map(|name| Sandbox {

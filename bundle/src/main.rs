@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Export(plan) => bundle::export(&plan),
         Command::Config(plan) => bundle::config(&plan),
         Command::Completions { shell } => bundle::cli::completions(shell),
+        Command::Man { directory } => bundle::cli::man(directory.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

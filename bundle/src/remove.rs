@@ -43,7 +43,7 @@ pub fn remove(plan: &RemovePlan) -> Result<()> {
 fn remove_one(store: &Store, name: &SandboxName, force: bool) -> Result<()> {
     let root = store.find(name)?;
     if !force {
-        refuse_running(name)?;
+        refuse_running(store, name)?;
         if !agrees(&format!("Do you really want to delete {}?", quoted(&root)))? {
             return Ok(());
         }
@@ -52,7 +52,7 @@ fn remove_one(store: &Store, name: &SandboxName, force: bool) -> Result<()> {
     let lock = store.lock(name)?;
     if !force {
         // Since the question was asked, somebody may have started it.
-        refuse_running(name)?;
+        refuse_running(store, name)?;
         if lock.is_none() {
             bail!("cannot remove the sandbox '{name}': it is in use (use --force)");
         }
@@ -64,8 +64,8 @@ fn remove_one(store: &Store, name: &SandboxName, force: bool) -> Result<()> {
     Ok(())
 }
 
-fn refuse_running(name: &SandboxName) -> Result<()> {
-    let processes = running_in(name);
+fn refuse_running(store: &Store, name: &SandboxName) -> Result<()> {
+    let processes = running_in(store, name);
     if !processes.is_empty() {
         let pids = pids(&processes);
         bail!(

@@ -1,7 +1,7 @@
 //! Which processes run in which sandbox.
 //!
-//! Whoever starts a sandbox gives its first process the variable [`CONTAINER`] and a mount namespace of its own; what that
-//! starts has both, too. Only processes of the caller can be looked into, those of everybody for root.
+//! Whoever starts a sandbox gives its first process the variables [`CONTAINER`] and [`CONTAINER_ROOT`] and a mount namespace of
+//! its own; what that starts has them, too. Only processes of the caller can be looked into, those of everybody for root.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -11,10 +11,14 @@ use std::path::Path;
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use crate::store::SandboxName;
+use crate::store::{SandboxName, Store};
 
 /// The variable that tells a process the name of the sandbox that it runs in.
 pub const CONTAINER: &str = "BENCHRUN_CONTAINER";
+
+/// The variable that tells a process where that sandbox is on the host: the data directory, links resolved, and the name.
+/// Sandboxes of one name in two data directories are told apart by it.
+pub const CONTAINER_ROOT: &str = "BENCHRUN_CONTAINER_ROOT";
 
 /// A process in a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +37,9 @@ pub(crate) struct Process {
     pub(crate) command: String,
 }
 
-/// All processes in sandboxes, by the sandboxes' names, the oldest first.
-pub(crate) fn running() -> BTreeMap<OsString, Vec<Process>> {
+/// All processes in sandboxes of a data directory, by the sandboxes' names, the oldest first.
+pub(crate) fn running(store: &Store) -> BTreeMap<OsString, Vec<Process>> {
+    let data = fs::canonicalize(store.path()).unwrap_or_else(|_| store.path().to_owned());
     let mut found: BTreeMap<OsString, Vec<Process>> = BTreeMap::new();
     let own = namespace(Path::new("/proc/self/ns/mnt"));
     let uptime_s = fs::read_to_string("/proc/uptime")
@@ -49,7 +54,7 @@ pub(crate) fn running() -> BTreeMap<OsString, Vec<Process>> {
         let Some(pid) = is_pid(&entry.file_name()) else {
             continue;
         };
-        if let Some((name, process)) = look(&entry.path(), pid, own, uptime_s) {
+        if let Some((name, process)) = look(&entry.path(), pid, &data, own, uptime_s) {
             found.entry(name).or_default().push(process);
         }
     }
@@ -60,8 +65,8 @@ pub(crate) fn running() -> BTreeMap<OsString, Vec<Process>> {
 }
 
 /// The processes in the sandbox of this name.
-pub(crate) fn running_in(name: &SandboxName) -> Vec<Process> {
-    running().remove(name.as_os_str()).unwrap_or_default()
+pub(crate) fn running_in(store: &Store, name: &SandboxName) -> Vec<Process> {
+    running(store).remove(name.as_os_str()).unwrap_or_default()
 }
 
 /// The numbers of processes for a message.
@@ -71,9 +76,15 @@ pub(crate) fn pids(processes: &[Process]) -> String {
 }
 
 /// What is known of a process, if it is in a sandbox. It may end at any moment.
-fn look(proc: &Path, pid: u32, own: Option<u64>, uptime_s: f64) -> Option<(OsString, Process)> {
+fn look(
+    proc: &Path,
+    pid: u32,
+    data: &Path,
+    own: Option<u64>,
+    uptime_s: f64,
+) -> Option<(OsString, Process)> {
     let environment = fs::read(proc.join("environ")).ok()?;
-    let name = container_of(&environment)?.to_owned();
+    let name = container_of(&environment, data)?.to_owned();
     let mount_namespace = namespace(&proc.join("ns/mnt"));
     // A shell that has the variable but has left, or never was there.
     if mount_namespace.is_none() || mount_namespace == own {
@@ -101,13 +112,22 @@ fn look(proc: &Path, pid: u32, own: Option<u64>, uptime_s: f64) -> Option<(OsStr
     ))
 }
 
-/// The sandbox that an environment, as the kernel shows it, tells of.
-fn container_of(environment: &[u8]) -> Option<&[u8]> {
+/// The sandbox of this data directory that an environment, as the kernel shows it, tells of.
+fn container_of<'e>(environment: &'e [u8], data: &Path) -> Option<&'e [u8]> {
+    let name = variable(environment, CONTAINER).filter(|name| !name.is_empty())?;
+    match variable(environment, CONTAINER_ROOT) {
+        Some(root) if Path::new(OsStr::from_bytes(root)) != data.join(OsStr::from_bytes(name)) => {
+            None
+        }
+        _ => Some(name),
+    }
+}
+
+fn variable<'e>(environment: &'e [u8], name: &str) -> Option<&'e [u8]> {
     environment
         .split(|&byte| byte == 0)
-        .filter_map(|variable| variable.strip_prefix(CONTAINER.as_bytes()))
+        .filter_map(|variable| variable.strip_prefix(name.as_bytes()))
         .find_map(|rest| rest.strip_prefix(b"="))
-        .filter(|name| !name.is_empty())
 }
 
 /// The number in a link such as `mnt:[4026531841]`.
@@ -153,7 +173,7 @@ mod tests {
     fn an_environment_tells_the_sandbox() {
         #[track_caller]
         fn check(environment: &[u8], expected: Option<&[u8]>) {
-            assert_eq!(container_of(environment), expected);
+            assert_eq!(container_of(environment, Path::new("/data")), expected);
         }
         check(b"A=b\0BENCHRUN_CONTAINER=np\0C=d\0", Some(b"np"));
         check(b"BENCHRUN_CONTAINER=caf\xe9", Some(b"caf\xe9"));
@@ -161,6 +181,14 @@ mod tests {
         check(b"BENCHRUN_CONTAINER=\0", None);
         check(b"BENCHRUN_CONTAINERS=x\0XBENCHRUN_CONTAINER=x\0", None);
         check(b"", None);
+        check(
+            b"BENCHRUN_CONTAINER_ROOT=/data/np\0BENCHRUN_CONTAINER=np\0",
+            Some(b"np"),
+        );
+        check(
+            b"BENCHRUN_CONTAINER=np\0BENCHRUN_CONTAINER_ROOT=/other/np\0",
+            None,
+        );
     }
 
     #[test]
@@ -193,7 +221,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            let _ = (container_of(&bytes), parse_stat(&bytes), parse_namespace(&bytes));
+            let _ = (container_of(&bytes, Path::new("/")), parse_stat(&bytes), parse_namespace(&bytes));
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod draft;
 mod lock;
+mod mounted;
 mod name;
 mod remove_tree;
 
@@ -51,6 +52,12 @@ impl Store {
         Ok(Self {
             data: settings.path(&DATA_PATH),
         })
+    }
+
+    /// The one at this path.
+    #[cfg(test)]
+    fn at(data: PathBuf) -> Self {
+        Self { data }
     }
 
     /// The directory itself.

@@ -44,6 +44,9 @@ fn check_round(site: &Site, devices: &[&str]) {
     let root = site.root("first");
     fs::create_dir_all(root.join("usr/local/bin")).unwrap();
     fs::write(root.join("usr/local/bin/added"), "by hand").unwrap();
+    for added in ["usr", "usr/local", "usr/local/bin", "usr/local/bin/added"] {
+        site.give(&root.join(added));
+    }
     site.succeed(&["export", "first", "-o", "again.sqsh"]);
     site.succeed(&["create", "-n", "second", "again.sqsh"]);
     let (first, second) = (snapshot(&root), snapshot(&site.root("second")));
@@ -87,7 +90,8 @@ fn an_ordinary_user_owns_all_of_a_sandbox() {
         .output()
         .unwrap();
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let is_roots = |line: &str| line.split_whitespace().nth(1) == Some("0/0");
+    // A name with a line break has a second line.
+    let is_roots = |line: &str| line.is_empty() || line.split_whitespace().nth(1) == Some("0/0");
     assert!(
         !listed.is_empty() && listed.lines().all(is_roots),
         "{listed}"
@@ -280,6 +284,7 @@ fn processes_in_a_sandbox_are_seen() {
     ]);
     inside
         .env("BENCHRUN_CONTAINER", "s")
+        .env("BENCHRUN_CONTAINER_ROOT", site.root("s"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     let mut inside = inside.spawn().unwrap();
@@ -304,6 +309,35 @@ fn processes_in_a_sandbox_are_seen() {
     drop(inside.stdin.take());
     inside.wait().unwrap();
     site.succeed(&["create", "-f", "s.sqsh"]);
+}
+
+/// What is mounted in a sandbox may be anything of the user's. It needs `unshare` to work.
+#[test]
+fn what_is_mounted_in_a_sandbox_is_not_removed() {
+    let site = Site::new();
+    let tree = site.path("tree");
+    fs::create_dir_all(tree.join("mnt")).unwrap();
+    fs::write(tree.join("file"), "").unwrap();
+    site.image(&tree, "s.sqsh", &[]);
+    site.succeed(&["create", "s.sqsh"]);
+    fs::create_dir(site.path("mine")).unwrap();
+    fs::write(site.path("mine/kept"), "").unwrap();
+    let script =
+        "mount --bind mine data/s/mnt && ./program remove -f s; ./program create -f s.sqsh";
+    let output = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+        .current_dir(site.path(""))
+        .env("BENCHRUN_DATA_PATH", site.path("data"))
+        .output()
+        .unwrap();
+    let said = stderr(&output);
+    assert_eq!(
+        said.matches("/data/s/mnt' (unmount it)").count(),
+        2,
+        "{said}"
+    );
+    assert!(site.root("s/file").exists() && site.path("mine/kept").exists());
+    assert!(site.drafts().is_empty());
 }
 
 #[test]
@@ -389,4 +423,21 @@ fn configuration_comes_from_files_and_the_environment() {
         "cannot compress with gzip at level 19: it has 1 to 12",
     );
     assert!(!Path::exists(&site.path("x.sqsh")));
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let site = Site::new();
+    fs::create_dir(site.path("man")).unwrap();
+    site.succeed(&["man", "man"]);
+    let pages = names_in(&site.path("man"));
+    for page in [
+        "bundle.1",
+        "bundle-create.1",
+        "bundle-export.1",
+        "bundle-pack.1",
+    ] {
+        assert!(pages.iter().any(|it| it == page), "{pages:?}");
+    }
+    assert!(site.succeed(&["man"]).contains(".TH bundle 1"));
 }

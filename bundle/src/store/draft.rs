@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
+use super::mounted::mounted_in;
 use super::remove_tree::remove_tree;
 use super::{Lock, Store, quoted};
 
@@ -70,6 +71,7 @@ impl Draft {
     /// Gives the tree its place, and removes what has been there.
     pub(crate) fn replace(self, target: &Path) -> Result<()> {
         let cannot_replace = || format!("cannot replace {}", quoted(target));
+        refuse_mounts(target).with_context(cannot_replace)?;
         make_movable(target);
         loop {
             let exchanged = renameat2(
@@ -112,9 +114,10 @@ impl Draft {
 
     /// Takes the sandbox away from its place, and removes it.
     pub(crate) fn take(self, sandbox: &Path) -> Result<()> {
+        let cannot_remove = || format!("cannot remove {}", quoted(sandbox));
+        refuse_mounts(sandbox).with_context(cannot_remove)?;
         make_movable(sandbox);
-        fs::rename(sandbox, self.root())
-            .with_context(|| format!("cannot remove {}", quoted(sandbox)))?;
+        fs::rename(sandbox, self.root()).with_context(cannot_remove)?;
         self.remove()
     }
 
@@ -202,6 +205,14 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// A tree is removed as a whole or not begun with.
+fn refuse_mounts(path: &Path) -> Result<()> {
+    match mounted_in(path) {
+        None => Ok(()),
+        Some(mount) => bail!("something is mounted on {} (unmount it)", quoted(&mount)),
+    }
+}
+
 /// A directory can go to another one only if its owner may write to it.
 fn make_movable(path: &Path) {
     if let Ok(metadata) = fs::symlink_metadata(path)
@@ -210,5 +221,109 @@ fn make_movable(path: &Path) {
     {
         let mode = metadata.permissions().mode() | 0o700;
         let _ = fs::set_permissions(path, Permissions::from_mode(mode));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Site {
+        _base: tempfile::TempDir,
+        store: Store,
+    }
+
+    impl Site {
+        fn new() -> Self {
+            let base = tempfile::tempdir().unwrap();
+            let store = Store::at(base.path().join("data"));
+            store.make().unwrap();
+            Self { _base: base, store }
+        }
+
+        /// A draft with a tree that says this.
+        fn draft(&self, content: &str) -> Draft {
+            let draft = Draft::begin(&self.store).unwrap();
+            fs::create_dir(draft.root()).unwrap();
+            fs::write(draft.root().join("content"), content).unwrap();
+            draft
+        }
+
+        fn target(&self) -> PathBuf {
+            self.store.path().join("s")
+        }
+
+        fn content(&self) -> Option<String> {
+            fs::read_to_string(self.target().join("content")).ok()
+        }
+
+        fn draft_count(&self) -> usize {
+            fs::read_dir(self.store.drafts()).unwrap().count()
+        }
+    }
+
+    #[test]
+    fn a_tree_gets_its_place_or_goes() {
+        let site = Site::new();
+        drop(site.draft("dropped"));
+        assert_eq!((site.content(), site.draft_count()), (None, 0));
+        site.draft("first").place(&site.target()).unwrap();
+        site.draft("second")
+            .place(&site.target())
+            .expect_err("it is there");
+        assert_eq!(site.content().as_deref(), Some("first"));
+        site.draft("third").replace(&site.target()).unwrap();
+        assert_eq!(site.content().as_deref(), Some("third"));
+        Draft::begin(&site.store)
+            .unwrap()
+            .take(&site.target())
+            .unwrap();
+        site.draft("fourth").replace(&site.target()).unwrap();
+        assert_eq!(site.content().as_deref(), Some("fourth"));
+        assert_eq!(site.draft_count(), 0);
+    }
+
+    #[test]
+    fn only_the_dead_are_swept() {
+        let site = Site::new();
+        let alive = site.draft("alive");
+        let dead = site.store.drafts().join("dead");
+        fs::create_dir_all(dead.join("root/deep")).unwrap();
+        fs::write(site.store.drafts().join("dead.lock"), "").unwrap();
+        fs::create_dir(site.store.drafts().join("without a lock")).unwrap();
+        fs::write(site.store.drafts().join("only.lock"), "").unwrap();
+        sweep(&site.store);
+        assert!(alive.root().exists());
+        assert_eq!(site.draft_count(), 2, "the living one and its lock");
+        drop(alive);
+        assert_eq!(site.draft_count(), 0);
+    }
+
+    /// Where names cannot be exchanged, a command may die when the old tree is away and the new one not yet there.
+    #[test]
+    fn what_is_half_replaced_comes_back() {
+        let site = Site::new();
+        site.draft("old").place(&site.target()).unwrap();
+        let draft = site.draft("new");
+        draft.replace_in_two_steps(&site.target()).unwrap();
+        assert_eq!(site.content().as_deref(), Some("new"));
+        // It dies now: the old tree is not needed any more.
+        let mut draft = draft;
+        drop(draft.lock.take());
+        sweep(&site.store);
+        assert_eq!(
+            (site.content().as_deref(), site.draft_count()),
+            (Some("new"), 0)
+        );
+        // It dies between the steps.
+        let mut draft = site.draft("newer");
+        fs::create_dir(draft.directory.join("old")).unwrap();
+        fs::rename(site.target(), draft.directory.join("old/s")).unwrap();
+        drop(draft.lock.take());
+        sweep(&site.store);
+        assert_eq!(
+            (site.content().as_deref(), site.draft_count()),
+            (Some("new"), 0)
+        );
     }
 }

@@ -38,10 +38,15 @@ impl Site {
         };
         // The user need not be able to reach the target directory.
         fs::copy(env!("CARGO_BIN_EXE_bundle"), site.path("program")).unwrap();
-        if site.drops_root() {
-            std::os::unix::fs::chown(site.directory.path(), Some(1000), Some(1000)).unwrap();
-        }
+        site.give(site.directory.path());
         site
+    }
+
+    /// Makes the user of the site the owner.
+    pub(crate) fn give(&self, path: &Path) {
+        if self.drops_root() {
+            std::os::unix::fs::chown(path, Some(1000), Some(1000)).unwrap();
+        }
     }
 
     fn drops_root(&self) -> bool {
@@ -152,7 +157,7 @@ fn look(root: &Path, path: &Path, found: &mut BTreeMap<Vec<u8>, String>) {
     let what = if kind.is_dir() {
         "directory".to_owned()
     } else if kind.is_symlink() {
-        format!("link to {:?}", fs::read_link(path).unwrap())
+        format!("link to {}", fs::read_link(path).unwrap().display())
     } else if kind.is_file() {
         let bytes = fs::read(path).unwrap();
         let sum: u64 = bytes
