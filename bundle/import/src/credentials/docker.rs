@@ -141,8 +141,8 @@ fn decode(encoded: &str) -> Option<Login> {
     let text = String::from_utf8(bytes).ok()?;
     let (user, password) = text.trim_end_matches('\0').split_once(':')?;
     let (user, password) = (user.to_owned(), password.to_owned());
-    // What Azure and others call the user of an identity token.
-    if user == "00000000-0000-0000-0000-000000000000" || user == "<token>" {
+    // What Docker calls the user of an identity token.
+    if user == "<token>" {
         return Some(Login::IdentityToken(password));
     }
     Some(Login::Password { user, password })

@@ -116,6 +116,8 @@ struct Desk {
     variables: Vec<(&'static str, String)>,
     notes: Notes,
     user: &'static str,
+    /// The registry's name, if that is not the server's address.
+    host: Option<String>,
 }
 
 impl Desk {
@@ -134,6 +136,7 @@ impl Desk {
             variables: Vec::new(),
             notes: Notes::default(),
             user: "",
+            host: None,
         }
     }
 
@@ -157,10 +160,11 @@ impl Desk {
             ask_password: &|_| Err(io::Error::other("no terminal")),
             watch: &self.notes,
         };
-        let uri = format!(
-            "docker://{}{}#team/image{version}",
-            self.user, server.address
-        );
+        let host = match &self.host {
+            Some(host) => host.clone(),
+            None => server.address.to_string(),
+        };
+        let uri = format!("docker://{}{host}#team/image{version}", self.user);
         then(&client, &parse_reference(&uri).unwrap())
     }
 
@@ -326,4 +330,42 @@ fn without_tls_only_if_that_is_permitted() {
     desk.assert_pulls(&server, &sample);
     let notes = desk.notes.texts.lock().unwrap();
     assert!(notes[0].contains("does not speak TLS"), "{notes:?}");
+}
+
+/// The registry is a host that only the proxy knows.
+#[test]
+fn through_a_proxy() {
+    let sample = Sample::new(&[b"layer"]);
+    let proxy = Server::start({
+        let sample = sample.clone();
+        move |asked| sample.answer(asked)
+    });
+    let mut desk = Desk::new();
+    desk.host = Some("registry.invalid".to_owned());
+    let url = format!("http://me:secret@{}", proxy.address);
+    desk.variables.push(("all_proxy", url));
+    desk.assert_pulls(&proxy, &sample);
+    let mut connected = proxy.asked();
+    connected.retain(|asked| asked.method == "CONNECT");
+    assert_eq!(connected[0].path, "registry.invalid:443");
+    let others = &connected[1..];
+    assert!(
+        others
+            .iter()
+            .all(|asked| asked.path == "registry.invalid:80")
+    );
+    // me:secret
+    let known = connected[0].header("proxy-authorization");
+    assert_eq!(known, "Basic bWU6c2VjcmV0");
+
+    desk.variables.push(("NO_PROXY", ".invalid".to_owned()));
+    desk.settings.retries = 0;
+    let error = desk.pull(&proxy).unwrap_err().to_string();
+    assert!(error.contains("cannot reach"), "{error}");
+    desk.variables = vec![("HTTPS_PROXY", "ftp://x y".to_owned())];
+    let error = desk.pull(&proxy).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "cannot use the proxy that $HTTPS_PROXY names: it is no address (expected http://HOST:PORT)"
+    );
 }
