@@ -142,7 +142,7 @@ pub(crate) fn options(settings: &Settings) -> Result<Options> {
 }
 
 /// zstd's level where nobody says another: smaller than Enroot's images, and made faster.
-const ZSTD_LEVEL: i32 = 6;
+const ZSTD_LEVEL: i32 = 9;
 
 fn users_mask() -> u32 {
     let mask = umask(Mode::S_IRWXG | Mode::S_IRWXO);

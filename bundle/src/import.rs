@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
+use bundle_container::settings::{self, FORCE_OVERRIDE, Kind};
+use bundle_container::{Origin as SetBy, Settings as InForce};
 use bundle_image::{Compression, Ownership};
 use bundle_import::{
     Cache, Client, EngineImage, Layered, Limits, LocalSource, NoWatch, Options, Origin, Platform,
-    Progress, Reference, Settings, Step, Summary, Watch, make_directory_image, make_image,
+    Progress, Reference, Settings, Step, Summary, Variables, Watch, make_directory_image, make_image,
     open_docker_archive, open_engine_image, open_oci, open_tar, parse_engine_image,
     parse_reference,
 };
@@ -17,9 +19,10 @@ use clap::Args;
 use indicatif::ProgressBar;
 use nix::unistd::geteuid;
 
-use crate::cli::source_date_epoch;
+use crate::configuration::load;
+use crate::export::options as image_options;
 use crate::new_file::{NewFile, cannot_write, check_output};
-use crate::progress::{bar, thread_count, transfer_bar};
+use crate::progress::{bar, transfer_bar};
 
 /// An image that everybody may read.
 const IMAGE_MODE: u32 = 0o644;
@@ -43,9 +46,9 @@ pub struct ImportPlan {
     /// Replace FILE if it exists
     #[arg(short, long)]
     pub force: bool,
-    /// How much zstd compresses the image, 1 (fast) to 22 (small)
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=22))]
-    pub level: i32,
+    /// How much zstd compresses the image, 1 (fast) to 22 (small) [default: as BENCHRUN_SQUASH_LEVEL says, or 9]
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=22))]
+    pub level: Option<i32>,
     /// Neither show progress nor say what was made
     #[arg(short, long)]
     pub quiet: bool,
@@ -91,22 +94,24 @@ enum Source {
 /// # Errors
 /// Says what could not be had, understood, or written.
 pub fn import(plan: &ImportPlan) -> Result<()> {
+    let in_force = load()?;
     let source = source(&plan.uri)?;
     let output = match &plan.output {
         Some(output) => output.clone(),
         None => default_output(&source)?,
     };
-    check_output(&output, plan.force)?;
+    let replace = plan.force || in_force.is_on(&FORCE_OVERRIDE);
+    check_output(&output, replace)?;
     // What cannot be written is not downloaded.
     let new = NewFile::create(&output)?;
     let drawn = Drawn::new(plan.quiet);
-    let made = make(&source, plan, &output, &new, &drawn);
+    let made = make(&source, plan, &in_force, &output, &new, &drawn);
     drawn.clear();
     let (summary, origin) = made?;
     new.file()
         .set_len(summary.size_bytes)
         .with_context(|| cannot_write(&output))?;
-    new.keep(IMAGE_MODE, plan.force)?;
+    new.keep(IMAGE_MODE, replace)?;
     if summary.xattrs_left_out > 0 {
         drawn.note(&format!(
             "{} extended attributes have no place in a squashfs image",
@@ -123,17 +128,17 @@ pub fn import(plan: &ImportPlan) -> Result<()> {
 fn make(
     source: &Source,
     plan: &ImportPlan,
+    in_force: &InForce,
     output: &Path,
     new: &NewFile,
     drawn: &Drawn,
 ) -> Result<(Summary, Origin)> {
+    let mut image = image_options(in_force)?;
+    if let Some(level) = plan.level {
+        image.compression = Compression::Zstd { level };
+    }
     let options = Options {
-        image: bundle_image::Options {
-            compression: Compression::Zstd { level: plan.level },
-            block_size_bytes: 128 << 10,
-            thread_count: thread_count(),
-            time_s: source_date_epoch()?,
-        },
+        image,
         limits: Limits::default(),
     };
     let cannot_import = || format!("cannot import '{}'", plan.uri.escape_default());
@@ -147,7 +152,7 @@ fn make(
         let made = make_directory_image(path, ownership, new.file(), &options, drawn);
         return Ok((made.with_context(cannot_import)?, Origin::default()));
     }
-    let layered = open(source, plan, output, drawn)?;
+    let layered = open(source, plan, in_force, output, drawn)?;
     let made = make_image(&layered, new.file(), &options, drawn);
     Ok((made.with_context(cannot_import)?, layered.origin))
 }
@@ -158,7 +163,9 @@ fn make(
 /// If the registry does not say.
 pub fn digest(plan: &DigestPlan) -> Result<()> {
     let reference = parse_reference(&plan.uri)?;
-    let client = client(&plan.wanted, &NoWatch)?;
+    let in_force = load()?;
+    let variable = |name: &str| variable(&in_force, name);
+    let client = client(&plan.wanted, &variable, &NoWatch)?;
     let digest = client.digest(&reference, &platform(&plan.wanted))?;
     writeln!(io::stdout(), "{digest}").context("cannot print")
 }
@@ -209,12 +216,19 @@ fn platform(wanted: &Wanted) -> Platform {
 }
 
 /// Gets the image's layers, wherever they are.
-fn open(source: &Source, plan: &ImportPlan, output: &Path, drawn: &Drawn) -> Result<Layered> {
+fn open(
+    source: &Source,
+    plan: &ImportPlan,
+    in_force: &InForce,
+    output: &Path,
+    drawn: &Drawn,
+) -> Result<Layered> {
     let platform = platform(&plan.wanted);
+    let variable = |name: &str| variable(in_force, name);
     let layered = match source {
         Source::Registry(reference) => {
             let cache = Cache::of_environment(&variable)?;
-            let client = client(&plan.wanted, drawn)?;
+            let client = client(&plan.wanted, &variable, drawn)?;
             client.pull(reference, &platform, &plan.uri, &cache)?
         }
         Source::Engine(image) => {
@@ -238,19 +252,37 @@ fn open(source: &Source, plan: &ImportPlan, output: &Path, drawn: &Drawn) -> Res
     Ok(layered)
 }
 
-fn client<'a>(wanted: &Wanted, watch: &'a dyn Watch) -> Result<Client<'a>> {
-    let mut settings = Settings::of_environment(&variable)?;
+fn client<'a>(
+    wanted: &Wanted,
+    variable: Variables<'a>,
+    watch: &'a dyn Watch,
+) -> Result<Client<'a>> {
+    let mut settings = Settings::of_environment(variable)?;
     settings.allow_http |= wanted.allow_http;
     Ok(Client {
         settings,
-        variables: &variable,
+        variables: variable,
         ask_password: &|question| rpassword::prompt_password(question),
         watch,
     })
 }
 
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok()
+/// A variable of the environment, where a setting has the value that is in force, whoever has set it, and what configuration files
+/// export is set.
+fn variable(in_force: &InForce, name: &str) -> Option<String> {
+    if let Some(setting) = settings::find(name) {
+        let value = in_force.get(setting);
+        // Where nobody says where something is, the environment decides.
+        let is_said = setting.kind != Kind::Path || value.origin != SetBy::Default;
+        return is_said
+            .then(|| value.value.to_string_lossy().into_owned())
+            .filter(|value| !value.is_empty());
+    }
+    let exported = || {
+        let found = in_force.exported.iter().find(|(set, _)| set == name);
+        found.map(|(_, value)| value.to_string_lossy().into_owned())
+    };
+    env::var(name).ok().or_else(exported)
 }
 
 /// Where an image lies that comes as one archive: beside what is made of it, which must have room, too.

@@ -369,11 +369,11 @@ fn configuration_comes_from_files_and_the_environment() {
     );
     write(
         "etc/benchrun.conf.d/10.conf",
-        "BENCHRUN_CACHE_PATH /late\nBENCHRUN_TEMP_PATH /dropin\n",
+        "BENCHRUN_CACHE_PATH /late\nBENCHRUN_SQUASH_LEVEL 7\n",
     );
-    write("etc/benchrun.conf.d/not", "BENCHRUN_TEMP_PATH /not\n");
+    write("etc/benchrun.conf.d/not", "BENCHRUN_SQUASH_LEVEL 8\n");
     assert_eq!(config("BENCHRUN_CACHE_PATH").0, "/system");
-    assert_eq!(config("BENCHRUN_TEMP_PATH").0, "/dropin");
+    assert_eq!(config("BENCHRUN_SQUASH_LEVEL").0, "7");
     assert_eq!(config("BENCHRUN_MOUNT_HOME").1["line"], 2);
     write(
         "home/.config/benchrun/benchrun.conf",

@@ -69,10 +69,6 @@ settings! {
         "Where the user's `benchrun.conf`, `environ.d`, `mounts.d`, `hooks.d` and `.credentials` are";
     SYSCONF_PATH: Path = "/etc/benchrun", "ENROOT_SYSCONF_PATH",
         "Where the system's `benchrun.conf`, `environ.d`, `mounts.d` and `hooks.d` are";
-    RUNTIME_PATH: Path = "${XDG_RUNTIME_DIR:-/run}/benchrun", "ENROOT_RUNTIME_PATH",
-        "Where a running container's own files are";
-    TEMP_PATH: Path = "${TMPDIR:-/tmp}", "ENROOT_TEMP_PATH",
-        "Where files are kept while something is made";
     SQUASH_CODEC: Codec = "zstd", "",
         "How images are compressed";
     SQUASH_LEVEL: Number = "", "",
@@ -91,14 +87,10 @@ settings! {
         "How often a failed transfer is tried again";
     ALLOW_HTTP: Switch = "no", "ENROOT_ALLOW_HTTP",
         "Asks registries without TLS (insecure)";
-    LOGIN_SHELL: Switch = "yes", "ENROOT_LOGIN_SHELL",
-        "Runs the command script with a login shell";
     ROOTFS_WRITABLE: Switch = "no", "ENROOT_ROOTFS_WRITABLE",
         "Makes the root file system writable (`--rw`)";
     REMAP_ROOT: Switch = "no", "ENROOT_REMAP_ROOT",
         "Makes the user root in the container (`--root`)";
-    ALLOW_SUPERUSER: Switch = "no", "ENROOT_ALLOW_SUPERUSER",
-        "Lets root keep its privileges in the container";
     UNSHARE_NET: Switch = "no", "ENROOT_UNSHARE_NET",
         "Gives the container a network of its own, without a way out (`--net`)";
     UNSHARE_PID: Switch = "no", "ENROOT_UNSHARE_PID",

@@ -41,6 +41,7 @@ pub(crate) fn configure(
         ("fstab", overwrite, Vec::new()),
         ("rc.local", overwrite, RC_LOCAL.into()),
         ("rc", overwrite, rc(&image.origin, &process)),
+        ("benchrun/command", true, plain_command(&process)),
         ("benchrun/image.json", true, provenance(image, &config)),
     ];
     let mut made = Vec::new();
@@ -169,6 +170,21 @@ fi
 "
     );
     script.into_bytes()
+}
+
+/// The same without a shell, for images that have none: the working directory, the number of the entry point's words, they, and
+/// the command's, each with a NUL behind it.
+fn plain_command(process: &Process) -> Vec<u8> {
+    let working_dir = process.working_dir.as_deref().filter(|it| !it.is_empty());
+    let entrypoint = process.entrypoint.as_slice();
+    let head = [
+        working_dir.unwrap_or("/").to_owned(),
+        entrypoint.len().to_string(),
+    ];
+    let words = head.iter().chain(entrypoint).chain(process.cmd.as_slice());
+    words
+        .flat_map(|word| [word.as_bytes(), b"\0"].concat())
+        .collect()
 }
 
 fn command_line(words: &[String]) -> String {

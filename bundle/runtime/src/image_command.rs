@@ -41,6 +41,9 @@ const LIBRARY_DIRECTORIES: [&str; 11] = [
 /// Links that lead to links, at most; as the kernel counts.
 const LINK_COUNT_LIMIT: usize = 40;
 
+/// Longest command that an imported image says it has: the kernel takes no longer one.
+const COMMAND_SIZE_LIMIT_BYTES: u64 = 2 << 20;
+
 /// Scripts whose interpreters are scripts, at most; as the kernel counts.
 const SCRIPT_DEPTH_LIMIT: usize = 4;
 
@@ -64,7 +67,11 @@ pub(crate) fn command_line(
         None => is_rc_there(&place.root).then(|| "/etc/rc".into()),
     };
     if let Some(rc) = rc {
-        line.splice(0..0, ["/bin/sh".into(), rc]);
+        let has_shell = resolve(&place.root, Path::new("/bin/sh")).is_ok();
+        match plain_command(&place.root).filter(|_| !has_shell && container.rc.is_none()) {
+            Some(plain) => line = plain.enter(place, line),
+            None => drop(line.splice(0..0, ["/bin/sh".into(), rc])),
+        }
     } else if line.is_empty() {
         line.push(shell(place, environment));
     }
@@ -101,6 +108,53 @@ fn readable_script(script: &[u8]) -> Result<OsString, Error> {
     file.write_all(script)
         .map_err(|error| failed(crate::error::errno_of(&error)))?;
     Ok(format!("/proc/self/fd/{}", file.into_raw_fd()).into())
+}
+
+/// What an imported image is to run, for those that have no shell for their `/etc/rc`.
+struct PlainCommand {
+    working_directory: PathBuf,
+    entrypoint: Vec<OsString>,
+    command: Vec<OsString>,
+}
+
+impl PlainCommand {
+    /// The line to execute, in the working directory: OCI's rule, by which words replace the command and follow the entry point.
+    fn enter(mut self, place: &Place, words: Vec<OsString>) -> Vec<OsString> {
+        if place.is_switched {
+            let _ = nix::unistd::chdir(&self.working_directory);
+        }
+        self.entrypoint.extend(if words.is_empty() {
+            self.command
+        } else {
+            words
+        });
+        self.entrypoint
+    }
+}
+
+/// Reads what importing has written: words, each with a NUL behind it.
+fn plain_command(root: &Path) -> Option<PlainCommand> {
+    let path = resolve(root, Path::new("/etc/benchrun/command")).ok()?;
+    let mut words = Vec::new();
+    File::open(path)
+        .ok()?
+        .take(COMMAND_SIZE_LIMIT_BYTES)
+        .read_to_end(&mut words)
+        .ok()?;
+    let words = words.strip_suffix(b"\0")?;
+    let mut words = words
+        .split(|byte| *byte == 0)
+        .map(|word| OsStr::from_bytes(word).to_owned());
+    let working_directory = words.next()?.into();
+    let count: usize = words.next()?.to_str()?.parse().ok()?;
+    let mut entrypoint: Vec<OsString> = words.collect();
+    let command = entrypoint.split_off(count.min(entrypoint.len()));
+    let plain = PlainCommand {
+        working_directory,
+        entrypoint,
+        command,
+    };
+    (!plain.entrypoint.is_empty() || !plain.command.is_empty()).then_some(plain)
 }
 
 fn is_rc_there(root: &Path) -> bool {
@@ -297,6 +351,31 @@ mod tests {
         }
         assert!(resolve(root, Path::new("/loop")).is_err());
         assert!(resolve(root, Path::new("/none")).is_err());
+    }
+
+    #[test]
+    fn an_image_without_a_shell_runs_its_entry_point() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("etc/benchrun");
+        fs::create_dir_all(&directory).unwrap();
+        let place = Place {
+            root: root.path().to_owned(),
+            is_switched: false,
+            environment: None,
+        };
+        let line = |text: &[u8], words: &[&str]| {
+            fs::write(directory.join("command"), text).unwrap();
+            let words = words.iter().map(OsString::from).collect();
+            let plain = plain_command(root.path())?;
+            Some(plain.enter(&place, words).join(OsStr::new(" ")))
+        };
+        let text = b"/\x002\0/hello\0-v\0world\0";
+        assert_eq!(line(text, &[]).unwrap(), "/hello -v world");
+        assert_eq!(line(text, &["you", ""]).unwrap(), "/hello -v you ");
+        assert_eq!(line(b"/\x000\0/only\0", &[]).unwrap(), "/only");
+        for text in [&b""[..], b"/\0", b"/\x000\0", b"/\0x\0/a\0", b"/\x001\0/a"] {
+            assert_eq!(line(text, &[]), None, "{text:?}");
+        }
     }
 
     #[test]
