@@ -1,11 +1,11 @@
 # Thin: each recipe is a few lines, the logic is in the programs.
 # hwlocality asks pkg-config for the static set, so the link names udev, which nothing then uses.
 PACKAGES := gcc libc6-dev pkg-config libhwloc-dev libudev-dev libopenblas-pthread-dev
-TEST_PACKAGES := squashfs-tools docker.io busybox-static minisign umoci skopeo docker-registry openssl
+TEST_PACKAGES := squashfs-tools docker.io busybox-static minisign umoci skopeo docker-registry openssl debootstrap
 BENCH_PACKAGES := python3-venv squashfuse squashfs-tools debootstrap
 CARGO ?= cargo
 
-.PHONY: run test lint setup setup-test setup-bench speed start codec clean FORCE
+.PHONY: run test article lint setup setup-test setup-bench speed start codec clean FORCE
 
 run: bench.run
 	./bench.run --size small
@@ -29,6 +29,14 @@ FORCE:
 test: setup-test bench.run
 	$(CARGO) test --workspace
 
+# The article about Enroot's bundles, step by step, with a registry of its own. Takes root, and Debian's and PyPI's packages.
+article: setup-test bench.run
+	tests/article/article.py
+
+# The program `bundle` for hosts with another C library.
+bundle.run: bench.run
+	target/release/bundle pack --force --exe target/release/bundle -o $@
+
 lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
@@ -45,4 +53,4 @@ codec: setup-bench bench.run
 
 clean:
 	$(CARGO) clean
-	rm -f bench.run
+	rm -f bench.run bundle.run
