@@ -513,3 +513,46 @@ fn what_is_not_there() {
         assert_code(&site.run("", &["start", "--no-such-option", "box"]), 2);
     });
 }
+
+/// The smallest images have a program and nothing else: no shell for a script to start with.
+#[test]
+fn an_image_without_a_shell_runs_its_entry_point() {
+    let name = "an_image_without_a_shell_runs_its_entry_point";
+    for_everybody(name, |site| {
+        let script = "mkdir layer && cp /bin/busybox layer/echo && tar -C layer -cf layer.tar . && \
+            digest=$(sha256sum layer.tar | cut -d' ' -f1) && \
+            printf '{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Entrypoint\":[\"/echo\",\"one\"],\"Cmd\":[\"two\"],\
+            \"WorkingDir\":\"/there\"},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:%s\"]}}' $digest >config.json && \
+            printf '[{\"Config\":\"config.json\",\"RepoTags\":[\"a:1\"],\"Layers\":[\"layer.tar\"]}]' >manifest.json && \
+            tar -cf image.tar config.json manifest.json layer.tar";
+        let mut line = std::process::Command::new("sh");
+        line.args(["-euc", script])
+            .current_dir(site.site.path("data"));
+        assert_code(&finish(line), 0);
+        let archive = format!(
+            "docker-archive:{}",
+            site.site.path("data/image.tar").display()
+        );
+        assert_code(
+            &site.run(
+                "",
+                &[
+                    "import",
+                    "--arch",
+                    "amd64",
+                    "--output",
+                    "tiny.sqsh",
+                    &archive,
+                ],
+            ),
+            0,
+        );
+        for rung in ["", "4"] {
+            assert_prints(&site.run(rung, &["start", "./tiny.sqsh"]), "one two\n");
+            assert_prints(
+                &site.run(rung, &["start", "./tiny.sqsh", "-n", "x"]),
+                "one -n x\n",
+            );
+        }
+    });
+}
