@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -52,31 +52,31 @@ const IMAGES: [(&str, &str); 14] = [
 
 /// Options of tar, and what compresses the archive.
 const LAYERS: [(&str, &str, &[&str]); 9] = [
-    ("v7", "--format=v7 --exclude=null --exclude=fifo", &["cat"]),
-    ("ustar", "--format=ustar", &["cat"]),
     (
-        "gnu",
-        "--format=gnu --sparse --hole-detection=raw",
+        "v7",
+        "--format=v7 --exclude=null --exclude=fifo --exclude=sparse",
         &["cat"],
     ),
+    ("ustar", "--format=ustar --exclude=sparse", &["cat"]),
+    ("gnu", "--format=gnu --sparse", &["cat"]),
     (
         "posix",
-        "--format=posix --xattrs --xattrs-include=*",
+        "--format=posix --xattrs --xattrs-include=* --exclude=sparse",
         &["cat"],
     ),
     (
         "sparse-0.0",
-        "--format=posix --sparse --hole-detection=raw --exclude=block* --exclude=null --sparse-version=0.0",
+        "--format=posix --sparse --sparse-version=0.0 --exclude=d",
         &["cat"],
     ),
     (
         "sparse-0.1",
-        "--format=posix --sparse --hole-detection=raw --exclude=block* --exclude=null --sparse-version=0.1",
+        "--format=posix --sparse --sparse-version=0.1 --exclude=d",
         &["cat"],
     ),
     (
         "sparse-1.0",
-        "--format=posix --sparse --hole-detection=raw --exclude=block* --exclude=null --sparse-version=1.0",
+        "--format=posix --sparse --sparse-version=1.0 --exclude=d",
         &["cat"],
     ),
     ("gzip", "--format=gnu", &["gzip", "-9n"]),
@@ -107,8 +107,12 @@ fn main() {
     );
     save(&fuzz, "image", "wide-gzip", &image(&wide, "-comp gzip"));
 
+    let layer = scratch.path().join("layer");
+    make_tree(&layer);
+    fs::remove_file(layer.join("hole")).expect("a file");
+    make_sparse_file(&layer.join("sparse"));
     for (name, options, compressor) in LAYERS {
-        let bytes = archive(&scratch.path().join("small"), options, compressor);
+        let bytes = archive(&layer, options, compressor);
         save(&fuzz, "layer", name, &bytes);
     }
     save(&fuzz, "layer", "whiteouts", &whiteouts(scratch.path()));
@@ -220,9 +224,18 @@ fn squash(tree: &Path, image: &Path, options: &str) -> Vec<u8> {
     fs::read(image).expect("the image")
 }
 
+/// Two pieces and three holes.
+fn make_sparse_file(path: &Path) {
+    let file = fs::File::create(path).expect("a file");
+    for offset in [8192, 20_480] {
+        file.write_all_at(b"island", offset).expect("space");
+    }
+    file.set_len(40_000).expect("a file");
+}
+
 fn archive(tree: &Path, options: &str, compressor: &[&str]) -> Vec<u8> {
     let script = format!(
-        "tar -C '{}' --sort=name --mtime=@1 -b 1 -cf - {options} . | {}",
+        "tar -C '{}' --sort=name --mtime=@1 --exclude=block* -b 1 -cf - {options} . | {}",
         tree.display(),
         compressor.join(" ")
     );

@@ -72,6 +72,8 @@ pub(crate) struct Contents<W> {
     by_id: HashMap<ContentId, usize>,
     by_hash: HashMap<blake3::Hash, usize>,
     sizes_bytes: HashSet<u64>,
+    /// Memory for a content that is looked at before it is stored.
+    held: Vec<u8>,
     /// The fragment block that is being filled.
     fragment: Vec<u8>,
     /// Start and size word of each fragment block before it.
@@ -95,6 +97,7 @@ impl<W: Write + Seek> Contents<W> {
             by_id: HashMap::new(),
             by_hash: HashMap::new(),
             sizes_bytes: HashSet::new(),
+            held: Vec::new(),
             fragment: Vec::new(),
             fragments: Vec::new(),
         }
@@ -131,17 +134,21 @@ impl<W: Write + Seek> Contents<W> {
 
     /// Looks at all of a content before anything of it is stored.
     fn add_held(&mut self, size_bytes: u64, mut data: Announced<'_>) -> Result<usize, Error> {
-        let mut held = self.crew.empty_block();
+        let mut held = std::mem::take(&mut self.held);
+        held.clear();
         data.fill(&mut held, size_bytes as usize)?;
         let hash = data.finish()?;
-        if let Some(stored) = self.by_hash.get(&hash) {
-            self.crew.recycle(held);
-            return Ok(*stored);
-        }
-        let mut again = held.as_slice();
-        let (stored, tail) =
-            self.add_blocks(size_bytes, &mut Announced::new(&mut again, size_bytes))?;
-        self.keep(stored, &tail, hash)
+        let earlier = self.by_hash.get(&hash).copied();
+        let stored = if let Some(earlier) = earlier {
+            earlier
+        } else {
+            let mut again = held.as_slice();
+            let mut again = Announced::new(&mut again, size_bytes);
+            let (stored, tail) = self.add_blocks(size_bytes, &mut again)?;
+            self.keep(stored, &tail, hash)?
+        };
+        self.held = held;
+        Ok(stored)
     }
 
     /// Stores a content, and goes back to where it begins if it turns out to be stored before.

@@ -17,7 +17,8 @@ fn message(error: &Error) -> String {
     let mut message = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
-        message += &format!(": {inner}");
+        message.push_str(": ");
+        message.push_str(&inner.to_string());
         cause = inner.source();
     }
     message

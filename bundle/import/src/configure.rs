@@ -214,3 +214,60 @@ fn provenance(image: &Layered, config: &Config) -> Vec<u8> {
     text.push(b'\n');
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Runs the script of this configuration with some words, and tells what it printed.
+    fn run(config: &serde_json::Value, words: &[&str]) -> String {
+        let config = json!({ "config": config }).to_string();
+        let config = Config::parse(config.as_bytes()).expect("a configuration");
+        let script = String::from_utf8(rc(&Origin::default(), &config.process())).expect("text");
+        // This host's file is none of the image's.
+        let script = script.replace("/etc/rc.local", "/nonexistent");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, "rc"]).args(words);
+        command.env("SET", "outside").env_remove("LINES");
+        let output = command.output().expect("a shell");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    #[test]
+    fn a_shell_reads_the_words_as_they_were() {
+        let odd = [
+            "it's",
+            "$HOME `id` $(id)",
+            "a\"b\\c",
+            "two\nlines",
+            "",
+            "*",
+            "é",
+        ];
+        let entrypoint = [&["printf", "<%s>"][..], &odd].concat();
+        let config = json!({"Entrypoint": entrypoint, "Cmd": ["cmd"]});
+        let shown = odd.map(|word| format!("<{word}>")).concat();
+        assert_eq!(run(&config, &[]), format!("{shown}<cmd>"));
+        assert_eq!(run(&config, &["a b", "'"]), format!("{shown}<a b><'>"));
+        assert_eq!(run(&json!({"Cmd": ["printf", "x"]}), &["printf", "y"]), "y");
+        assert_eq!(run(&json!({"Entrypoint": "pwd", "Cmd": null}), &[]), "/\n");
+    }
+
+    #[test]
+    fn working_directories_and_variables_are_taken_literally() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let directory = scratch
+            .path()
+            .join("$(id) `id` \"x\" \\ 'y'")
+            .display()
+            .to_string();
+        let config = json!({"WorkingDir": directory, "Cmd": ["pwd"]});
+        assert_eq!(run(&config, &[]), format!("{directory}\n"));
+        let env = ["LINES=a\n'b'", "SET=${X}", "PLAIN=not here"];
+        let config = json!({"Env": env, "Cmd": ["sh", "-c", "printf '%s|%s|%s' \"$LINES\" \"$SET\" \"$PLAIN\""]});
+        assert_eq!(run(&config, &[]), "a\n'b'|outside|");
+    }
+}

@@ -1,4 +1,7 @@
 //! The second reading: the contents of the files that are left after merging, in the order in which they lie in the layers.
+//!
+//! The layers are decompressed again for it. For an image of 430 MB, 150 MB compressed by gzip, that takes 1 s of processor time,
+//! beside a thread that compresses anyway; to keep what was decompressed would take 430 MB of memory or disk instead.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read;

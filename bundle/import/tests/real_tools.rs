@@ -42,6 +42,11 @@ fn umoci_and_skopeo_agree() {
     assert!(expected.len() > 25, "{expected:#?}");
     assert!(expected.contains_key(Path::new("d/kept")), "{expected:#?}");
     assert!(!expected.contains_key(Path::new("d/gone")), "{expected:#?}");
+    assert!(
+        expected.contains_key(Path::new("usr/lib/x")),
+        "{expected:#?}"
+    );
+    assert!(expected.contains_key(Path::new("z")), "{expected:#?}");
 
     let platform = Platform::host();
     let oci = open_oci(&at("oci"), Some("v1"), &platform).expect("an image");
@@ -124,11 +129,25 @@ fn make_layout(scratch: &Path) {
                 ".",
             ],
         );
+        if name == "middle" {
+            through_links(scratch, &archive);
+        }
         run(
             "umoci",
             &["raw", "add-layer", "--image", &image, text(&archive)],
         );
     }
+}
+
+/// Adds entries whose way leads through links of the layer below, and out of the root if nobody held them.
+fn through_links(scratch: &Path, archive: &Path) {
+    let root = scratch.join("through");
+    write(root.join("lib/x"), "in usr/lib");
+    write(root.join("lib/.wh.y"), "");
+    write(root.join("out/z"), "in the root");
+    let names = ["lib/x", "lib/.wh.y", "out/z"];
+    let arguments = ["--format=posix", "-C", text(&root), "-rf", text(archive)];
+    run("tar", &[&arguments[..], &names].concat());
 }
 
 fn write(path: PathBuf, contents: impl AsRef<[u8]>) -> PathBuf {
@@ -158,7 +177,8 @@ fn lower(root: &Path) {
     symlink("d/kept", root.join("symlink")).expect("a link");
     symlink("/usr/lib", root.join("lib")).expect("a link");
     fs::hard_link(root.join("symlink"), root.join("symlink-too")).expect("a link");
-    fs::create_dir_all(root.join("usr/lib")).expect("a directory");
+    symlink("../../..", root.join("out")).expect("a link");
+    write(root.join("usr/lib/y"), "hidden through a link");
     let setuid = write(root.join("setuid"), "#!/bin/sh\n");
     chown(&setuid, Some(1234), Some(4_000_000)).expect("root");
     fs::set_permissions(&setuid, Permissions::from_mode(0o6755)).expect("root");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bundle_image::{Kind, Node, NodeId, SCAN_DEPTH_LIMIT, Tree};
 
-use super::{Merge, Touch, UNDESCRIBED};
+use super::{Merge, Touch, UNDESCRIBED, WHITEOUT};
 use crate::limits::{NAME_SIZE_MAX_BYTES, PATH_SIZE_MAX_BYTES, SYMLINK_HOPS_MAX};
 
 /// Why there is no such directory.
@@ -31,7 +31,8 @@ pub(crate) fn clean(path: &[u8]) -> Result<Vec<&[u8]>, String> {
                 names.pop();
             }
             _ if name.contains(&0) => return Err("has a NUL in its path".into()),
-            _ if name.len() > NAME_SIZE_MAX_BYTES => {
+            // The mark of a whiteout comes on top: only archives hold it.
+            _ if name.strip_prefix(WHITEOUT).unwrap_or(name).len() > NAME_SIZE_MAX_BYTES => {
                 return Err(format!(
                     "has a name longer than {NAME_SIZE_MAX_BYTES} bytes"
                 ));

@@ -303,6 +303,15 @@ fn names_have_limits() {
         &[tar().pax(&[("path", long.as_bytes())]).file("x", "")],
         &format!("{long} 0.0"),
     );
+    let whiteout = format!(".wh.{long}");
+    let lower = tar().pax(&[("path", long.as_bytes())]).file("x", "");
+    check(
+        &[
+            lower,
+            tar().pax(&[("path", whiteout.as_bytes())]).file("x", ""),
+        ],
+        "",
+    );
     let longer = "n".repeat(256);
     let shown = format!("{}…", "n".repeat(200));
     refuse(
