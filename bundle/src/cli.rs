@@ -217,7 +217,8 @@ fn name_after(path: &Path, packed: &Packed) -> Result<String> {
         Packed::Image { .. } => path.file_name(),
     };
     let name = name.and_then(|name| name.to_str());
-    name.map(str::to_owned).with_context(|| {
+    // Imported images are called `team+tool+1.0.sqsh`, Enroot's way; names of bundles have no plus sign.
+    name.map(|name| name.replace('+', "-")).with_context(|| {
         format!(
             "cannot name the bundle after '{}' (use --name)",
             path.display()

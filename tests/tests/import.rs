@@ -122,6 +122,9 @@ fn without_tls() {
         assert!(said.starts_with("made 'team+image+1.sqsh': "), "{said}");
         assert!(said.trim_end().ends_with(&digest), "{said}");
         desk.assert_is_the_image("team+image+1.sqsh");
+        let pack = ["pack", "--image", "team+image+1.sqsh"];
+        desk.succeeds(&pack);
+        fs::remove_file(desk.path("work/team+image+1.run")).expect("it has the image's name");
         // A configuration and three layers; nothing that is not whole.
         let blobs = desk.blobs();
         assert_eq!(blobs.len(), 4, "{blobs:?}");

@@ -38,14 +38,14 @@ pub enum CacheError {
     NotOwn(PathBuf),
 
     /// The system does not allow it.
-    #[error("cannot {doing} '{path}': {source} (set $BENCHRUN_CACHE_PATH to use another place)")]
+    #[error("cannot {doing} '{path}': {reason} (set $BENCHRUN_CACHE_PATH to use another place)")]
     Io {
         /// What was to be done.
         doing: &'static str,
         /// With what.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
@@ -247,10 +247,10 @@ fn lock_partial(path: &Path, waits: impl Fn()) -> Result<File, CacheError> {
 }
 
 fn failed(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> CacheError {
-    move |source| CacheError::Io {
+    move |reason| CacheError::Io {
         doing,
         path: path.to_owned(),
-        source,
+        reason,
     }
 }
 

@@ -31,12 +31,12 @@ pub(crate) enum Login {
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     /// A file cannot be read.
-    #[error("cannot read '{path}': {source}")]
+    #[error("cannot read '{path}': {reason}")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
 
     /// A file is not as it must be.
@@ -185,9 +185,9 @@ fn config_home(variables: Variables<'_>) -> Option<PathBuf> {
 
 /// A file's text. None if there is no such file.
 fn read(path: &Path) -> Result<Option<String>, CredentialError> {
-    let failed = |source| CredentialError::Read {
+    let failed = |reason| CredentialError::Read {
         path: path.to_owned(),
-        source,
+        reason,
     };
     let metadata = match fs::metadata(path) {
         Err(error)

@@ -42,13 +42,13 @@ pub enum DaemonError {
 
     /// What it sends cannot be kept.
     #[error(
-        "cannot keep what the engine sends in '{directory}': {source} (set $TMPDIR to use another place)"
+        "cannot keep what the engine sends in '{directory}': {reason} (set $TMPDIR to use another place)"
     )]
     Spool {
         /// Where it was to be kept.
         directory: PathBuf,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
 
     /// What it sends is no image.
@@ -80,9 +80,9 @@ pub fn open_engine_image(
     variables: Variables<'_>,
     received: &dyn Fn(u64),
 ) -> Result<Layered, DaemonError> {
-    let spooled = |source| DaemonError::Spool {
+    let spooled = |reason| DaemonError::Spool {
         directory: spool_directory.to_owned(),
-        source,
+        reason,
     };
     let spool = tempfile::tempfile_in(spool_directory).map_err(spooled)?;
     let mut names = names(&image.image).into_iter();
