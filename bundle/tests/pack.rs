@@ -66,14 +66,7 @@ fn what_is_packed_comes_out_again() {
     for thread_count in [1, 2, 5] {
         let unpacked = tempfile::tempdir().unwrap();
         let directory = fs::File::open(unpacked.path()).unwrap();
-        unpack_with_threads(
-            &image,
-            directory.as_fd(),
-            Ownership::OfCaller,
-            thread_count,
-            &|_| (),
-        )
-        .unwrap();
+        unpack_with_threads(&image, directory.as_fd(), Ownership::OfCaller, thread_count).unwrap();
         let path = |name| unpacked.path().join(name);
         assert!(fs::read(path("usr/bin/cat")).unwrap() == fs::read(PROGRAM).unwrap());
         assert!(fs::read(path("data/deep/er/large")).unwrap() == vec![b'x'; 300_000]);
