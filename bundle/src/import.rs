@@ -11,8 +11,8 @@ use bundle_container::{Origin as SetBy, Settings as InForce};
 use bundle_image::{Compression, Ownership};
 use bundle_import::{
     Cache, Client, EngineImage, Layered, Limits, LocalSource, NoWatch, Options, Origin, Platform,
-    Progress, Reference, Settings, Step, Summary, Variables, Watch, make_directory_image, make_image,
-    open_docker_archive, open_engine_image, open_oci, open_tar, parse_engine_image,
+    Progress, Reference, Settings, Step, Summary, Variables, Watch, make_directory_image,
+    make_image, open_docker_archive, open_engine_image, open_oci, open_tar, parse_engine_image,
     parse_reference,
 };
 use clap::Args;

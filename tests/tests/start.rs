@@ -263,7 +263,7 @@ fn the_hosts_file_systems_are_restricted() {
                 .lines()
                 .filter(|line| line.split(' ').nth(1) == Some(target));
             let line = lines
-                .last()
+                .next_back()
                 .unwrap_or_else(|| panic!("no {target} in {table}"));
             line.split(' ')
                 .nth(3)

@@ -43,7 +43,8 @@ pub fn parse_script(text: &str) -> Result<Script, ParseError> {
                 "environ" => script.environment = printed(&body)?,
                 "mounts" => script.fstab = printed(&body)?,
                 "rc" => {
-                    script.rc = Some(body.iter().map(|(_, line)| format!("{line}\n")).collect())
+                    let lines = body.iter().flat_map(|(_, line)| [*line, "\n"]);
+                    script.rc = Some(lines.collect());
                 }
                 "hooks" if body.iter().all(|(_, line)| is_nothing(line)) => {}
                 "hooks" => return Err(failed(Reason::Hooks)),
@@ -198,7 +199,7 @@ fn references(text: &str) -> String {
         if name.is_empty() {
             out.push('$');
         } else {
-            out.push_str(&format!("${{{name}}}"));
+            out.extend(["${", name, "}"]);
         }
         rest = &after[1 + name.len()..];
     }

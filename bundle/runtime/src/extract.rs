@@ -139,14 +139,13 @@ fn in_child(body: impl FnOnce() -> Result<(), Error>) -> Result<ChildState, Erro
 
 fn wait_for(child: Pid, watched: &SigSet) -> Result<ChildState, Errno> {
     loop {
-        match watched.wait()? {
-            Signal::SIGCHLD => match ffi::child_state(child)? {
-                state @ (ChildState::Exited(_) | ChildState::Killed(_)) => return Ok(state),
-                _ => {}
-            },
-            signal => {
-                let _ = nix::sys::signal::kill(child, signal);
-            }
+        let signal = watched.wait()?;
+        if signal != Signal::SIGCHLD {
+            let _ = nix::sys::signal::kill(child, signal);
+            continue;
+        }
+        if let state @ (ChildState::Exited(_) | ChildState::Killed(_)) = ffi::child_state(child)? {
+            return Ok(state);
         }
     }
 }

@@ -273,8 +273,9 @@ pub(crate) fn set_loopback_up() -> Result<(), Errno> {
     )?;
     // SAFETY: all-zero bytes are a valid request.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    request.ifr_name[0] = b'l' as c_char;
-    request.ifr_name[1] = b'o' as c_char;
+    for (place, byte) in request.ifr_name.iter_mut().zip(c"lo".to_bytes()) {
+        *place = c_char::from_ne_bytes([*byte]);
+    }
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as _;
     // SAFETY: the structure is the one that the request takes, and lives until the call returns.
     Errno::result(unsafe {

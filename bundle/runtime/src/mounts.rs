@@ -38,13 +38,13 @@ fn mount_one(root: &Inside, entry: &Mount, working_directory: &Path) -> Result<(
     let target = Path::new(&entry.target);
     let is_remount = entry.flags & flags::MS_REMOUNT != 0;
     let is_bind = entry.flags & flags::MS_BIND != 0 && !is_remount;
-    let source = entry
-        .source
-        .as_ref()
-        .map(|source| match is_bind || entry.is_move {
-            true => working_directory.join(source),
-            false => PathBuf::from(source),
-        });
+    let source = entry.source.as_ref().map(|source| {
+        if is_bind || entry.is_move {
+            working_directory.join(source)
+        } else {
+            PathBuf::from(source)
+        }
+    });
     let failed = |errno, remedy: &str| Error::Mount {
         source_name: source
             .as_ref()
@@ -99,10 +99,9 @@ fn create(
     };
     match entry.create {
         None => root.find(target, OFlag::O_PATH),
-        Some(Create::Directory) => root.make_directory(target),
         Some(Create::File) => root.make_file(target),
         Some(Create::Auto) if source.is_some_and(is_file) => root.make_file(target),
-        Some(Create::Auto) => root.make_directory(target),
+        Some(Create::Directory | Create::Auto) => root.make_directory(target),
     }
 }
 
