@@ -259,7 +259,7 @@ fn the_hosts_file_systems_are_restricted() {
         let output = site.shell(&[], &site.image(), "cat /proc/mounts");
         let table = stdout(&output);
         let options = |target: &str| -> Vec<String> {
-            let lines = table
+            let mut lines = table
                 .lines()
                 .filter(|line| line.split(' ').nth(1) == Some(target));
             let line = lines
