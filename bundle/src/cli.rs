@@ -165,8 +165,10 @@ impl PackFlags {
             ),
             None => {
                 let settings = configuration::load()?;
-                let what = self.image.map(Into::into).or(self.what);
-                let source = RootFs::find(&what.unwrap_or_default(), &settings, "pack")?;
+                let source = match self.image {
+                    Some(image) => RootFs::Image(image),
+                    None => RootFs::find(&self.what.unwrap_or_default(), &settings, "pack")?,
+                };
                 let all = self.all || settings.is_on(&settings::BUNDLE_ALL);
                 let container = ContainerInfo {
                     description: self.description.unwrap_or_default(),

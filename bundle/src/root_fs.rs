@@ -1,12 +1,14 @@
 //! What a user means by a sandbox's name or an image's path.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bundle_container::{Settings, settings};
 
 use crate::store::SandboxName;
+use crate::text::escaped;
 
 /// A root file system that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +33,19 @@ impl RootFs {
         } else {
             in_force.path(&settings::DATA_PATH).join(what)
         };
-        let path = path.canonicalize().with_context(|| {
-            format!(
+        let found = match path.canonicalize() {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::NotFound => bail!(
                 "cannot {purpose} '{}': there is no '{}' (`bundle list` shows the sandboxes; the path of an image works too)",
-                what.display(),
-                path.display()
-            )
-        })?;
+                escaped(&what.to_string_lossy()),
+                escaped(&path.to_string_lossy()),
+            ),
+            Err(error) => {
+                let shown = escaped(&path.to_string_lossy()).to_string();
+                return Err(error).with_context(|| format!("cannot {purpose} '{shown}'"));
+            }
+        };
+        let path = found;
         Ok(if path.is_dir() {
             Self::Directory(path)
         } else {

@@ -144,7 +144,7 @@ fn keep_and_extract_leave_the_files() {
         }
         // Without a target it is the bundle's name, in the working directory.
         assert_prints(&site.run("", &["-x"]), "");
-        assert!(site.path("work/payload/bin/busybox").exists());
+        assert!(site.path("work/image/bin/busybox").exists());
         assert_nothing_left(&site);
     }
 }

@@ -32,7 +32,8 @@ fn the_root_is_the_images() {
         let marker = site.marker().to_string_lossy();
         let output = site.run(rung, &["test", "-e", &marker]);
         assert_code(&output, 1);
-        let output = site.run(rung, &["ls", "/"]);
+        // The host's time zone may have brought /usr along.
+        let output = site.run(rung, &["sh", "-c", "ls / | grep -v '^usr$'"]);
         assert_eq!(
             stdout(&output),
             "bin\ndev\netc\nproc\nroot\nrun\nsys\ntmp\nvar\n"

@@ -21,6 +21,7 @@ const MADE: [&str; 6] = [
     "etc/fstab",
     "etc/environment",
     "etc/benchrun",
+    "etc/benchrun/command",
     "etc/benchrun/image.json",
 ];
 

@@ -36,6 +36,8 @@ pub fn extract(
     target: &Path,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(), Error> {
+    let target = &std::path::absolute(target)
+        .map_err(|error| Error::unpack("unpack to", target)(errno_of(&error)))?;
     let draft = draft_of(target);
     match target.symlink_metadata() {
         Ok(_) => return Err(Error::unpack("unpack to", target)(Errno::EEXIST)),
