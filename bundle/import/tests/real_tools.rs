@@ -15,7 +15,7 @@ use bundle_import::{
 
 const TOOLS: [&str; 5] = ["umoci", "skopeo", "unsquashfs", "tar", "mknod"];
 /// What every image gets besides what its layers have.
-const MADE: [&str; 6] = [
+const MADE: [&str; 7] = [
     "etc/rc",
     "etc/rc.local",
     "etc/fstab",
