@@ -108,7 +108,7 @@ pub struct PackFlags {
     #[arg(short, long, conflicts_with = "exe")]
     all: bool,
     /// Also pack the file or directory SRC as DST in the image (may be repeated)
-    #[arg(long, value_name = "SRC:DST", value_parser = parse_include, requires = "exe")]
+    #[arg(long, value_name = "SRC:DST", value_parser = parse_include, conflicts_with_all = ["image", "what"])]
     include: Vec<Include>,
     /// Set a variable for the payload unless its user has set it (may be repeated)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
@@ -117,13 +117,13 @@ pub struct PackFlags {
     #[arg(long)]
     name: Option<String>,
     /// How the image of a program is compressed
-    #[arg(long, value_enum, default_value_t = Compression::Zstd, conflicts_with = "image")]
+    #[arg(long, value_enum, default_value_t = Compression::Zstd, conflicts_with_all = ["image", "what"])]
     codec: Compression,
     /// Compression level, 1 (fast) to 22 (small)
-    #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(i32).range(1..=22), conflicts_with = "image")]
+    #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(i32).range(1..=22), conflicts_with_all = ["image", "what"])]
     level: i32,
     /// Size of the pieces that are compressed one by one: 4K to 1M
-    #[arg(long, value_name = "SIZE", default_value = "128K", value_parser = parse_block_size, conflicts_with = "image")]
+    #[arg(long, value_name = "SIZE", default_value = "128K", value_parser = parse_block_size, conflicts_with_all = ["image", "what"])]
     block_size: u32,
     /// The file to make [default: what is packed, without its extension and with .run, in this directory]
     #[arg(short, long, value_name = "FILE")]
