@@ -86,7 +86,7 @@ def measure(directory: Path, arguments: argparse.Namespace) -> None:
         note("first output: start of the sandbox", first_line([*USER, bundle, "start", "np"], home, environment))
         note("first output: start of the image", first_line([*USER, bundle, "start", str(image)], home, environment))
         line = ["chroot", "--userspec=1000:1000", sandbox, "/bin/sh", "/etc/rc"]
-        note("first output: chroot", first_line(line, home, {"PATH": "/usr/local/bin:/usr/bin:/bin"}))
+        note("first output: chroot", first_line(line, home, {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin"}))
     for name, seconds in times.items():
         print(f"{name:<40} {statistics.median(seconds):8.3f} s  (least {min(seconds):.3f})")
     print()

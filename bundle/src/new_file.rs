@@ -93,6 +93,10 @@ pub(crate) fn check_output(path: &Path, replace: bool) -> Result<()> {
             "{}: it is a directory (name a file in it)",
             cannot_write(path)
         ),
+        Ok(metadata) if !metadata.is_file() && !metadata.is_symlink() => bail!(
+            "{}: it is no regular file (name another one)",
+            cannot_write(path)
+        ),
         Ok(_) if !replace => bail!(
             "{}: it exists (use --force to replace it)",
             cannot_write(path)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use bundle_container::{Settings, settings};
 
-use crate::store::SandboxName;
+use crate::store::{SandboxName, Store};
 use crate::text::escaped;
 
 /// A root file system that is there.
@@ -27,12 +27,23 @@ impl RootFs {
     /// If it is not there.
     pub fn find(what: &OsStr, in_force: &Settings, purpose: &str) -> Result<Self> {
         let path = Path::new(what);
-        let is_path = path.components().count() > 1 || path.is_absolute() || path.is_file();
-        let path = if is_path {
-            path.to_owned()
-        } else {
-            in_force.path(&settings::DATA_PATH).join(what)
-        };
+        // A word that is a path has a slash in it, or is the name of a file that is there.
+        let is_path = what.as_encoded_bytes().contains(&b'/') || path.is_file();
+        if !is_path {
+            let name = SandboxName::parse(what).with_context(|| {
+                format!("cannot {purpose} '{}'", escaped(&what.to_string_lossy()))
+            })?;
+            let root = Store::of(in_force)?.root_of(&name);
+            if root
+                .symlink_metadata()
+                .is_ok_and(|metadata| metadata.is_dir())
+            {
+                return Ok(Self::Directory(root.canonicalize()?));
+            }
+            bail!(
+                "cannot {purpose} '{name}': there is no sandbox of this name and no file (`bundle list` shows the sandboxes; the path of an image works too)"
+            );
+        }
         let found = match path.canonicalize() {
             Ok(found) => found,
             Err(error) if error.kind() == ErrorKind::NotFound => bail!(

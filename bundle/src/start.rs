@@ -177,7 +177,8 @@ fn try_start(
     line.extend(words.iter().cloned());
     // A sandbox that is in use is neither replaced nor removed.
     let _lock = match root.sandbox_name(&in_force) {
-        Some(name) => Some(Store::of(&in_force)?.share(&name)?),
+        // In a data directory that this user cannot write to, nobody else who could is kept from it.
+        Some(name) => Store::of(&in_force)?.share(&name).ok(),
         None => None,
     };
     let run = |files: Files<'_>| run(files, &container, &line, flags.quiet);

@@ -24,6 +24,9 @@ use crate::{
     unpack,
 };
 
+/// The root lies over the memory that it is made of.
+const STACKED_MOUNT_COUNT_LIMIT: usize = 4;
+
 /// Where the image is, as the payload sees it.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -150,7 +153,7 @@ fn enter_container(
     let inside = Inside::open(&root).map_err(namespace::refused(Step::SwitchRoot))?;
     // A probe finds out whether there can be a root, not what a user wants in it.
     let environment = match attempt.job {
-        Job::Run => furnish::furnish(&inside, container, privilege, &base)?,
+        Job::Run => furnish::furnish(&inside, container, privilege)?,
         Job::Probe => Vec::new(),
     };
     hide(&inside, &base);
@@ -167,8 +170,13 @@ fn enter_container(
 
 /// Where the host's `/proc` was bound into a container with all its mounts, what the container itself is made of came along.
 fn hide(inside: &Inside, base: &Path) {
-    if let Ok(found) = inside.find(base, OFlag::O_PATH | OFlag::O_DIRECTORY) {
-        let _ = umount2(&place_of(&found), MntFlags::MNT_DETACH);
+    for _ in 0..STACKED_MOUNT_COUNT_LIMIT {
+        let Ok(found) = inside.find(base, OFlag::O_PATH | OFlag::O_DIRECTORY) else {
+            return;
+        };
+        if umount2(&place_of(&found), MntFlags::MNT_DETACH).is_err() {
+            return;
+        }
     }
 }
 

@@ -39,6 +39,24 @@ pub struct Container {
     pub namespaces: Namespaces,
 }
 
+impl Container {
+    /// What was asked for that takes a private namespace: an option's name. None if it can do without.
+    pub(crate) fn needs_namespace(&self) -> Option<&'static str> {
+        let is_root = nix::unistd::geteuid().is_root();
+        let asked = [
+            (self.namespaces.pid, "--pid"),
+            (self.namespaces.net, "--net"),
+            (self.namespaces.ipc, "--ipc"),
+            (self.namespaces.uts, "--uts"),
+            (!self.mounts.is_empty(), "--mount"),
+            (self.remap_root && !is_root, "--root"),
+            (self.mount_home, "mounting the home directory"),
+        ];
+        let is_asked = |(asked, _): &&(bool, &'static str)| *asked;
+        asked.iter().find(is_asked).map(|(_, name)| *name)
+    }
+}
+
 /// A configuration text and where it came from, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {

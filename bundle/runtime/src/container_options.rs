@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,9 @@ use bundle_container::{
 
 use crate::furnish::host_variable;
 use crate::{Container, Error, Namespaces, Text};
+
+/// Largest script that is read.
+const FILE_SIZE_LIMIT_BYTES: u64 = 16 << 20;
 
 /// The options, as they were given.
 #[derive(Debug, Clone, Default)]
@@ -107,7 +111,17 @@ impl Container {
 
 /// The bytes of a file that an option names.
 fn read(path: &Path, option: &str) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|error| {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let file = fs::File::open(path)?;
+        let mut bytes = Vec::new();
+        file.take(FILE_SIZE_LIMIT_BYTES + 1)
+            .read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > FILE_SIZE_LIMIT_BYTES {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(bytes)
+    };
+    read().map_err(|error| {
         let path = path.display();
         Error::Configuration(format!(
             "cannot read '{path}' for {option}: {error} (give the path of a file)"

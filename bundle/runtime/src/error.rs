@@ -127,12 +127,16 @@ pub enum Error {
         outcome: String,
     },
 
+    /// Something was asked for that takes a private namespace, and there is none.
+    #[error("{0} takes a private namespace (do without it)")]
+    NeedsNamespace(&'static str),
+
     /// A child has said already what went wrong.
     #[error("nothing was unpacked")]
     Told,
 
     /// The program is not in the image.
-    #[error("cannot find '{0}' in the image (give a path in it, or a name that its PATH has)")]
+    #[error("cannot find '{_0}' in the image ({remedy})", remedy = not_found_remedy(_0))]
     NotInImage(String),
 
     /// No rung holds.
@@ -162,6 +166,7 @@ impl Error {
             Error::Namespace { .. }
             | Error::Unpack { .. }
             | Error::NoDirectory(_)
+            | Error::NeedsNamespace(_)
             | Error::Process { .. } => false,
             _ => true,
         }
@@ -352,6 +357,14 @@ impl fmt::Display for Step {
 /// The errno inside an [`io::Error`].
 pub(crate) fn errno_of(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+fn not_found_remedy(word: &str) -> &'static str {
+    if word.starts_with('-') {
+        "it is no option either: --bundle-help lists them"
+    } else {
+        "give a path in it, or a name that its PATH has"
+    }
 }
 
 fn space_remedy(errno: Errno) -> &'static str {

@@ -5,16 +5,18 @@ use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::stat::Mode;
-use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, chroot, execve, fchdir};
 
 use crate::confine::is_only_user;
+use crate::ffi::ChildState;
 use crate::furnish::value_of;
 use crate::image_command::default_path;
 use crate::{Ended, Error, ffi, owner_filter, terminal_filter};
@@ -47,8 +49,18 @@ pub fn exec(
     };
     let mut environment = environment_of(Path::new(&directory))
         .map_err(|errno| failed("its environment cannot be read", errno))?;
-    if value_of(&environment, "BENCHRUN_CONTAINER").is_none() {
-        return Err(failed("it is in none", Errno::ESRCH));
+    let refused = |why: &str| {
+        Error::Configuration(format!(
+            "cannot enter the container of process {pid}: {why} (`bundle list -f` shows the processes)"
+        ))
+    };
+    if value_of(&environment, "BENCHRUN_CONTAINER").is_none() || !has_own_root(&directory) {
+        return Err(refused("it is in none"));
+    }
+    // Root in a namespace of somebody else would be root on the host whom that user can trace.
+    let owner = fs::metadata(&directory).map_or(u32::MAX, |metadata| metadata.uid());
+    if owner != nix::unistd::geteuid().as_raw() {
+        return Err(refused(&format!("it is user {owner}'s, who may enter it")));
     }
     for (name, value) in variables {
         environment.retain(|(set, _)| set != name.as_str());
@@ -75,34 +87,56 @@ pub fn exec(
     if let Some(directory) = working_directory {
         let _ = fchdir(&directory);
     }
+    // Whoever ends this process means the command. It is watched from here on.
+    let passed_on: SigSet = [
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGCHLD,
+    ]
+    .into_iter()
+    .collect();
+    let mut before = SigSet::empty();
+    let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&passed_on), Some(&mut before));
     // A process namespace is entered by children.
     match ffi::fork().map_err(|errno| failed("no process can be made", errno))? {
         ForkResult::Child => {
+            let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+            let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
             let Err(error) = become_command(words, &environment);
             crate::stdio::say(&error.to_string());
             ffi::exit_now(error.exit_code())
         }
-        ForkResult::Parent { child } => wait_for(child).map_err(|errno| failed("wait", errno)),
+        ForkResult::Parent { child } => {
+            wait_for(child, &passed_on).map_err(|errno| failed("it cannot be waited for", errno))
+        }
     }
 }
 
-fn wait_for(child: Pid) -> Result<Ended, Errno> {
-    use nix::sys::wait::WaitStatus;
+/// Waits for the command, and passes on to it what it is to be told.
+fn wait_for(child: Pid, passed_on: &SigSet) -> Result<Ended, Errno> {
     // What the terminal sends reaches the command too, which decides what it means.
-    for signal in [
-        nix::sys::signal::Signal::SIGINT,
-        nix::sys::signal::Signal::SIGQUIT,
-    ] {
+    for signal in [Signal::SIGINT, Signal::SIGQUIT] {
         ffi::set_disposition(signal, true);
     }
     loop {
-        match waitpid(child, None) {
-            Ok(WaitStatus::Exited(_, code)) => return Ok(Ended::Exited(code as u8)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(Ended::Killed(signal as i32)),
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
+        match ffi::child_state(child)? {
+            ChildState::Exited(code) => return Ok(Ended::Exited(code)),
+            ChildState::Killed(signal) => return Ok(Ended::Killed(signal)),
+            _ => {}
+        }
+        let signal = passed_on.wait()?;
+        if signal != Signal::SIGCHLD {
+            let _ = nix::sys::signal::kill(child, signal);
         }
     }
+}
+
+/// Is this process somewhere else than this one, as far as files go?
+fn has_own_root(directory: &str) -> bool {
+    let namespace = |directory: &str| fs::read_link(Path::new(directory).join("ns/mnt")).ok();
+    namespace(directory) != namespace("/proc/self")
 }
 
 fn become_command(

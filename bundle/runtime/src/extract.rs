@@ -36,6 +36,9 @@ pub fn extract(
     target: &Path,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(), Error> {
+    if target.as_os_str().is_empty() {
+        return Err(Error::unpack("unpack to", target)(Errno::ENOENT));
+    }
     let target = &std::path::absolute(target)
         .map_err(|error| Error::unpack("unpack to", target)(errno_of(&error)))?;
     let draft = draft_of(target);

@@ -13,17 +13,18 @@ use crate::inside::Inside;
 use crate::namespace::Privilege;
 use crate::{Container, Error, Text, hooks, mounts, user};
 
-/// What every container has. Where a host lacks something, the container does too.
+/// What every container has. Where a host lacks something, the container does too. Places in `/etc` are made before the host's
+/// directories are there, into which an image's links could lead.
 const SYSTEM_FSTAB: &str = "\
-/proc /proc none x-create=dir,rbind,rw,nosuid,nodev,noexec,nofail,silent 0 -1
-/sys /sys none x-create=dir,rbind,ro,nosuid,nodev,noexec,nofail,silent 0 -1
-/dev /dev none x-create=dir,rbind,rw,nosuid,nofail,silent 0 -1
 tmpfs /tmp tmpfs x-create=dir,rw,nosuid,nodev,mode=1777,nofail,silent 0 -1
 tmpfs /run tmpfs x-create=dir,rw,nosuid,nodev,mode=755,nofail,silent 0 -1
 /etc/hosts /etc/hosts none x-create=file,bind,ro,nosuid,nodev,noexec,nofail,silent 0 -1
 /etc/hostname /etc/hostname none x-create=file,bind,ro,nosuid,nodev,noexec,nofail,silent 0 -1
 /etc/resolv.conf /etc/resolv.conf none x-create=file,bind,ro,nosuid,nodev,noexec,nofail,silent 0 -1
 /etc/machine-id /etc/machine-id none x-create=file,bind,ro,nosuid,nodev,noexec,nofail,silent 0 -1
+/proc /proc none x-create=dir,rbind,rw,nosuid,nodev,noexec,nofail,silent 0 -1
+/sys /sys none x-create=dir,rbind,ro,nosuid,nodev,noexec,nofail,silent 0 -1
+/dev /dev none x-create=dir,rbind,rw,nosuid,nofail,silent 0 -1
 ";
 
 /// Instead of the host's `/proc` in a process namespace of its own.
@@ -75,21 +76,15 @@ const DEVICE_LINKS: [(&str, &str); 5] = [
 const APT_FILE: &str = "/etc/apt/apt.conf.d/99benchrun";
 const APT_TEXT: &str = "APT::Sandbox::User \"root\";\n";
 
-/// Mounts what belongs in a container, lets its user and time zone be known there, and returns its environment. `scratch` is a
-/// directory for files that hooks read and write.
+/// Lets a container's user and time zone be known in it, mounts what belongs there, and returns its environment.
 pub(crate) fn furnish(
     root: &Inside,
     container: &Container,
     privilege: Privilege,
-    scratch: &Path,
 ) -> Result<Vec<(OsString, OsString)>, Error> {
-    let working_directory = env::current_dir().unwrap_or_else(|_| "/".into());
-    let mut entries = all_mounts(root, container)?;
-    let late = entries.split_off(entries.partition_point(|entry| entry.pass < 0));
-    mounts::mount_all(root, &entries, &working_directory)?;
-    if container.restrict_devices || container.namespaces.ipc {
-        restrict_devices(root, container, &working_directory)?;
-    }
+    let working_directory = env::current_dir().ok();
+    let working_directory = working_directory.as_deref();
+    // Before anything of the host's is mounted, so that no link in the image leads to it.
     let host_user =
         user::HostUser::of_process(container.remap_root && privilege != Privilege::Host);
     user::add(root, &host_user, privilege);
@@ -97,15 +92,21 @@ pub(crate) fn furnish(
     if privilege == Privilege::RemappedRoot && root.is_directory(Path::new("/etc/apt/apt.conf.d")) {
         let _ = root.write(Path::new(APT_FILE), APT_TEXT.as_bytes(), 0o644);
     }
+    let mut entries = all_mounts(root, container)?;
+    let late = entries.split_off(entries.partition_point(|entry| entry.pass < 0));
+    mounts::mount_all(root, &entries, working_directory)?;
+    if container.restrict_devices || container.namespaces.ipc {
+        restrict_devices(root, container, working_directory)?;
+    }
     let mut environment = environment(root, container)?;
     let mut hooked = Vec::new();
     if container.mount_home {
-        hooked.extend(home_mount(&host_user, &mut environment));
+        hooked.extend(home_mount(&host_user, &mut environment)?);
     }
-    hooked.extend(hooks::run_all(container, root, scratch, &mut environment)?);
-    mounts::mount_all(root, &hooked, &working_directory)?;
-    mounts::mount_all(root, &late, &working_directory)?;
-    mounts::mount_all(root, &container.mounts, &working_directory)?;
+    hooked.extend(hooks::run_all(container, root, &mut environment)?);
+    mounts::mount_all(root, &hooked, working_directory)?;
+    mounts::mount_all(root, &late, working_directory)?;
+    mounts::mount_all(root, &container.mounts, working_directory)?;
     environment.extend(
         container
             .variables
@@ -208,25 +209,32 @@ pub(crate) fn parse_variables(
 fn home_mount(
     host_user: &user::HostUser,
     environment: &mut Vec<(OsString, OsString)>,
-) -> Option<Mount> {
+) -> Result<Option<Mount>, Error> {
     let home = &host_user.home_on_host;
+    if home.parent().is_none() || !home.is_absolute() {
+        // All of the host would be in the container.
+        return Err(Error::Configuration(format!(
+            "cannot mount the home directory '{}': it must be a directory below the root (set HOME)",
+            home.display()
+        )));
+    }
     if !home.is_dir() {
-        return None;
+        return Ok(None);
     }
     environment.push(("HOME".into(), host_user.home.clone().into()));
-    Some(Mount {
+    Ok(Some(Mount {
         source: Some(home.clone().into()),
         target: host_user.home.clone().into(),
         flags: bundle_container::flags::MS_BIND | bundle_container::flags::MS_NOSUID,
         create: Some(bundle_container::Create::Directory),
         ..Mount::default()
-    })
+    }))
 }
 
 fn restrict_devices(
     root: &Inside,
     container: &Container,
-    working_directory: &Path,
+    working_directory: Option<&Path>,
 ) -> Result<(), Error> {
     let memory = if container.namespaces.ipc {
         OWN_MEMORY_FSTAB

@@ -8,21 +8,25 @@ use std::path::Path;
 use std::process::Command;
 
 use bundle_container::{Mount, parse_fstab};
+use nix::mount::{MntFlags, umount2};
 
 use crate::furnish::{failed, host_variable, parse_variables};
 use crate::inside::Inside;
+use crate::mount_point::KeepVisible;
+use crate::namespace::{mount_somewhere, mount_tmpfs};
 use crate::{Container, Error};
 
 /// Runs all hooks, adds the variables that they have set to `environment`, and returns the mounts that they ask for.
 pub(crate) fn run_all(
     container: &Container,
     root: &Inside,
-    scratch: &Path,
     environment: &mut Vec<(OsString, OsString)>,
 ) -> Result<Vec<Mount>, Error> {
     if container.hooks.is_empty() {
         return Ok(Vec::new());
     }
+    // Memory that lies nowhere in the container, and goes with this process's namespace.
+    let scratch = &mount_somewhere(&KeepVisible::default(), mount_tmpfs)?;
     let environment_file = scratch.join("environment");
     let fstab = scratch.join("fstab");
     let write = |path: &Path, bytes: &[u8]| {
@@ -64,7 +68,14 @@ pub(crate) fn run_all(
             return Err(failed(format!("failed: {status}")));
         }
     }
-    *environment = parse_variables("what the hooks have set", &read(&environment_file)?)?;
-    parse_fstab(&read(&fstab)?, &host_variable)
+    let after = read(&environment_file)?;
+    let fstab = read(&fstab)?;
+    let _ = umount2(scratch, MntFlags::MNT_DETACH);
+    // What was there before has been read already, unless a hook has changed it.
+    match after.strip_prefix(&lines[..]) {
+        Some(added) => environment.extend(parse_variables("what the hooks have set", added)?),
+        None => *environment = parse_variables("what the hooks have set", &after)?,
+    }
+    parse_fstab(&fstab, &host_variable)
         .map_err(|error| Error::Configuration(format!("cannot use the hooks' mounts: {error}")))
 }

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, renameat};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat, renameat};
 use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
@@ -17,6 +17,9 @@ use crate::error::errno_of;
 
 /// Largest configuration file that is read from a root file system.
 const FILE_SIZE_LIMIT_BYTES: u64 = 16 << 20;
+
+/// Links that lead to links, at most.
+const LINK_COUNT_LIMIT: usize = 8;
 
 const DIRECTORY_MODE: Mode = Mode::from_bits_truncate(0o755);
 
@@ -101,10 +104,22 @@ impl Inside {
             Err(Errno::ENOENT) => {}
             found => return found,
         }
-        let (parent, name) = self.parent_of(path)?;
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-        openat(&parent, name, flags, Mode::from_bits_truncate(0o644))?;
-        self.find(path, OFlag::O_PATH)
+        // A link to nothing is followed, so that what it leads to is there then.
+        let mut path = path.to_owned();
+        for _ in 0..LINK_COUNT_LIMIT {
+            let (parent, name) = self.parent_of(&path)?;
+            let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+            // Without any mode, as Enroot leaves such files: by that they are known, and stay out of exported images.
+            match openat(&parent, name, flags, Mode::empty()) {
+                Ok(_) => return self.find(&path, OFlag::O_PATH),
+                Err(Errno::EEXIST) => {
+                    let target = readlinkat(&parent, name)?;
+                    path = path.parent().unwrap_or(Path::new("")).join(target);
+                }
+                Err(errno) => return Err(errno),
+            }
+        }
+        Err(Errno::ELOOP)
     }
 
     /// The content of a regular file; none if there is none.
@@ -115,8 +130,12 @@ impl Inside {
             Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
             Err(errno) => return Err(errno),
         };
-        if !file.metadata().map_err(|error| errno_of(&error))?.is_file() {
+        let metadata = file.metadata().map_err(|error| errno_of(&error))?;
+        if !metadata.is_file() {
             return Ok(None);
+        }
+        if metadata.len() > FILE_SIZE_LIMIT_BYTES {
+            return Err(Errno::EFBIG);
         }
         let mut bytes = Vec::new();
         file.take(FILE_SIZE_LIMIT_BYTES)
@@ -127,18 +146,18 @@ impl Inside {
 
     /// Makes a file with this content take the place of what is there, if anything is.
     pub(crate) fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), Errno> {
-        const DRAFT: &str = ".benchrun-draft";
         let (parent, name) = self.parent_of(path)?;
-        let _ = unlinkat(&parent, DRAFT, UnlinkatFlags::NoRemoveDir);
+        let draft = format!(".benchrun-{:016x}", crate::ffi::random_u64()?);
+        let draft = draft.as_str();
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
         let mode = Mode::from_bits_truncate(mode);
-        let mut file = File::from(openat(&parent, DRAFT, flags, mode)?);
+        let mut file = File::from(openat(&parent, draft, flags, mode)?);
         fchmod(&file, mode)?;
         let written = file.write_all(bytes).map_err(|error| errno_of(&error));
         written
-            .and_then(|()| renameat(&parent, DRAFT, &parent, name))
+            .and_then(|()| renameat(&parent, draft, &parent, name))
             .inspect_err(|_| {
-                let _ = unlinkat(&parent, DRAFT, UnlinkatFlags::NoRemoveDir);
+                let _ = unlinkat(&parent, draft, UnlinkatFlags::NoRemoveDir);
             })
     }
 

@@ -172,7 +172,7 @@ impl Kept {
     fn notice(&self, reason: &str) -> Option<String> {
         let place = match self {
             Kept::Nothing => return None,
-            Kept::Sandbox(_) => "mounts, --root and --rw have no effect".to_owned(),
+            Kept::Sandbox(_) => "the sandbox's own mounts and --rw have no effect".to_owned(),
             Kept::Directory(directory) => format!(
                 "the unpacked copy is in {} and is removed at the end",
                 directory.path().display()

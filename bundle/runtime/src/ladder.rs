@@ -1,7 +1,7 @@
 //! The ladder: which rung is tried when, and what a failure leads to.
 
 use crate::request::{Attempt, Ended, Job, Rung, StartRequest};
-use crate::{Error, front};
+use crate::{Container, Error, front};
 
 /// Forces a rung; for testers. Never handed on: a bundle that the payload starts makes its own choice.
 pub(crate) const FORCE_RUNG: &str = "BENCHRUN_FORCE_RUNG";
@@ -18,6 +18,10 @@ const LARGE_IMAGE_SIZE_BYTES: u64 = 8 << 20;
 /// one does not hold.
 pub fn start(request: &StartRequest<'_>) -> Result<Ended, Error> {
     let run = |rung, reason: &str| {
+        let needed = request.container().and_then(Container::needs_namespace);
+        if let (Rung::Directory, Some(option)) = (rung, needed) {
+            return Err(Error::NeedsNamespace(option));
+        }
         front::run(&Attempt {
             request,
             rung,

@@ -22,7 +22,7 @@ use crate::{Error, ffi, stdio};
 pub(crate) fn mount_all(
     root: &Inside,
     mounts: &[Mount],
-    working_directory: &Path,
+    working_directory: Option<&Path>,
 ) -> Result<(), Error> {
     for entry in mounts {
         match mount_one(root, entry, working_directory) {
@@ -34,13 +34,17 @@ pub(crate) fn mount_all(
     Ok(())
 }
 
-fn mount_one(root: &Inside, entry: &Mount, working_directory: &Path) -> Result<(), Error> {
+fn mount_one(root: &Inside, entry: &Mount, working_directory: Option<&Path>) -> Result<(), Error> {
     let target = Path::new(&entry.target);
     let is_remount = entry.flags & flags::MS_REMOUNT != 0;
-    let is_bind = entry.flags & flags::MS_BIND != 0 && !is_remount;
+    let is_change = is_remount || entry.is_move || entry.detach;
+    // What has a source and no type can only mean the source itself.
+    let is_bind = !is_change
+        && (entry.flags & flags::MS_BIND != 0
+            || (entry.source.is_some() && entry.fs_type.is_none()));
     let source = entry.source.as_ref().map(|source| {
         if is_bind || entry.is_move {
-            working_directory.join(source)
+            working_directory.unwrap_or(Path::new("")).join(source)
         } else {
             PathBuf::from(source)
         }
@@ -52,6 +56,15 @@ fn mount_one(root: &Inside, entry: &Mount, working_directory: &Path) -> Result<(
         target: target.display().to_string(),
         reason: format!("{errno}{remedy}"),
     };
+    if let Some(source) = &source
+        && is_bind
+        && source.is_relative()
+    {
+        return Err(failed(
+            Errno::ENOENT,
+            " (the working directory is gone; give an absolute path)",
+        ));
+    }
     if is_bind
         && let Some(source) = &source
         && let Err(error) = fs::metadata(source)
@@ -70,7 +83,7 @@ fn mount_one(root: &Inside, entry: &Mount, working_directory: &Path) -> Result<(
         return umount2(&place, MntFlags::MNT_DETACH).map_err(|errno| failed(errno, ""));
     }
     if !is_remount && (source.is_some() || entry.fs_type.is_some()) {
-        attach(entry, source.as_deref(), &place).map_err(|errno| {
+        attach(entry, is_bind, source.as_deref(), &place).map_err(|errno| {
             failed(
                 errno,
                 if errno == Errno::EPERM {
@@ -105,11 +118,11 @@ fn create(
     }
 }
 
-fn attach(entry: &Mount, source: Option<&Path>, place: &Path) -> Result<(), Errno> {
+fn attach(entry: &Mount, is_bind: bool, source: Option<&Path>, place: &Path) -> Result<(), Errno> {
     if entry.is_move {
         return mount(source, place, None::<&str>, MsFlags::MS_MOVE, None::<&str>);
     }
-    if entry.flags & flags::MS_BIND != 0 {
+    if is_bind {
         let bind = MsFlags::MS_BIND | (ms_flags(entry.flags) & MsFlags::MS_REC);
         return mount(source, place, None::<&str>, bind, None::<&str>);
     }

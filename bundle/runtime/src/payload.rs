@@ -68,12 +68,10 @@ fn environment(request: &StartRequest<'_>, rung: Rung, place: &Place) -> Vec<(Os
         own.push(("BENCHRUN_BUNDLE", path.into()));
         own.push(("BENCHRUN_BUNDLE_DIGEST", bundle.digest().to_string().into()));
     }
-    if let Files::Directory(path) = request.files {
-        // Two sandboxes of one name, in two data directories, are told apart by it.
-        own.push(("BENCHRUN_CONTAINER_ROOT", path.into()));
-    }
     if let Some(container) = request.container() {
         own.push(("BENCHRUN_CONTAINER", container.name.clone().into()));
+        // What shares a name with something else is told from it by its place.
+        own.push(("BENCHRUN_CONTAINER_ROOT", request.files.path().into()));
     }
     let given: Vec<(OsString, OsString)> = match &place.environment {
         Some(environment) => environment.clone(),

@@ -42,23 +42,42 @@ pub(crate) fn lay(
     match files {
         Filled::Writable(directory) => {
             bind(&directory, &directory)?;
-            Ok(directory)
+            cover(base, &directory)
         }
         Filled::Sandbox(directory) => {
             let own = make_directory(base, "sandbox")?;
             bind(&directory, &own)?;
             if writable {
-                return Ok(own);
+                return cover(base, &own);
             }
             // Furnished as it is, then, where no layer can be had: as it would be if it were started to be written to.
-            Ok(overlay(base, &own, privilege).unwrap_or(own))
+            let root = overlay(base, &own, privilege).unwrap_or(own);
+            cover(base, &root)
         }
-        Filled::ReadOnly(lower) => Ok(overlay(base, &lower, privilege).unwrap_or_else(|_| {
+        Filled::ReadOnly(lower) => {
+            if let Ok(root) = overlay(base, &lower, privilege) {
+                return cover(base, &root);
+            }
             // The image alone, with some memory to write to.
-            add_scratch(&lower);
-            lower
-        })),
+            let root = cover(base, &lower)?;
+            add_scratch(&root);
+            Ok(root)
+        }
     }
+}
+
+/// Moves a mount that lies in `base` over it. What it is made of is covered then, also where somebody binds the directory that
+/// `base` is mounted on.
+fn cover(base: &Path, root: &Path) -> Result<PathBuf, Error> {
+    mount(
+        Some(root),
+        base,
+        None::<&str>,
+        MsFlags::MS_MOVE,
+        None::<&str>,
+    )
+    .map_err(refused(Step::SwitchRoot))?;
+    Ok(base.to_owned())
 }
 
 /// Makes a directory in `base`.
@@ -71,7 +90,8 @@ pub(crate) fn make_directory(base: &Path, name: &str) -> Result<PathBuf, Error> 
 
 /// Only a mount point can become the root.
 fn bind(source: &Path, target: &Path) -> Result<(), Error> {
-    let flags = MsFlags::MS_BIND;
+    // With what is mounted in it, which a user namespace may not leave out.
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
     mount(Some(source), target, None::<&str>, flags, None::<&str>)
         .map_err(refused(Step::SwitchRoot))?;
     let flags = MsFlags::MS_REMOUNT

@@ -92,13 +92,11 @@ pub(crate) fn add(root: &Inside, host: &HostUser, privilege: Privilege) {
     let (nobody, nogroup) = (overflow_id("overflowuid"), overflow_id("overflowgid"));
     let mut user = host.user.clone();
     user.shell = shell_inside(root, &user.shell);
-    let old = |name: &str| {
-        root.read(Path::new(name))
-            .ok()
-            .flatten()
-            .unwrap_or_default()
+    // What cannot be read is not replaced.
+    let old = |name: &str| root.read(Path::new(name)).map(Option::unwrap_or_default);
+    let (Ok(old_passwd), Ok(old_group)) = (old(PASSWD), old(GROUP)) else {
+        return;
     };
-    let (old_passwd, old_group) = (old(PASSWD), old(GROUP));
     let passwd = passwd_with_user(&old_passwd, &user, nobody, nogroup);
     let group = group_with_user(&old_group, &host.group, user.gid, nogroup);
     for (name, old, new) in [(PASSWD, old_passwd, passwd), (GROUP, old_group, group)] {
