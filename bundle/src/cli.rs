@@ -151,39 +151,36 @@ impl PackFlags {
     /// If no usable name follows from the file name of what is packed, or `SOURCE_DATE_EPOCH` is no number.
     pub fn plan(self) -> Result<PackPlan> {
         let Compression::Zstd = self.codec;
-        let (path, packed) = match self.exe {
-            Some(executable) => (
-                executable.clone(),
-                Packed::Program {
-                    executable,
-                    includes: self.include,
-                    options: ImageOptions {
-                        level: self.level,
-                        block_size_bytes: self.block_size,
-                    },
-                },
-            ),
-            None => {
-                let settings = configuration::load()?;
-                let source = match self.image {
-                    Some(image) => RootFs::Image(image),
-                    None => RootFs::find(&self.what.unwrap_or_default(), &settings, "pack")?,
-                };
-                let all = self.all || settings.is_on(&settings::BUNDLE_ALL);
-                let container = ContainerInfo {
-                    description: self.description.unwrap_or_default(),
-                    target: self.target.unwrap_or_default(),
-                    ..container_configuration::packed(&settings, all)?
-                };
-                (
-                    source.path().to_owned(),
-                    Packed::Image {
-                        source,
-                        command: self.command,
-                        container,
-                    },
-                )
-            }
+        let (path, packed) = if let Some(executable) = self.exe {
+            let options = ImageOptions {
+                level: self.level,
+                block_size_bytes: self.block_size,
+            };
+            let packed = Packed::Program {
+                executable: executable.clone(),
+                includes: self.include,
+                options,
+            };
+            (executable, packed)
+        } else {
+            let settings = configuration::load()?;
+            let source = match self.image {
+                Some(image) => RootFs::Image(image),
+                None => RootFs::find(&self.what.unwrap_or_default(), &settings, "pack")?,
+            };
+            let all = self.all || settings.is_on(&settings::BUNDLE_ALL);
+            let container = ContainerInfo {
+                description: self.description.unwrap_or_default(),
+                target: self.target.unwrap_or_default(),
+                ..container_configuration::packed(&settings, all)?
+            };
+            let path = source.path().to_owned();
+            let packed = Packed::Image {
+                source,
+                command: self.command,
+                container,
+            };
+            (path, packed)
         };
         let name = match self.name {
             Some(name) => name,
@@ -211,12 +208,11 @@ impl PackFlags {
 /// A program's name is all of its file name; an image's ends before the extension.
 fn name_after(path: &Path, packed: &Packed) -> Result<String> {
     let name = match packed {
-        Packed::Program { .. } => path.file_name(),
         Packed::Image {
             source: RootFs::Image(_),
             ..
         } => path.file_stem(),
-        Packed::Image { .. } => path.file_name(),
+        Packed::Program { .. } | Packed::Image { .. } => path.file_name(),
     };
     let name = name.and_then(|name| name.to_str());
     // Imported images are called `team+tool+1.0.sqsh`, Enroot's way; names of bundles have no plus sign.

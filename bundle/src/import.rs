@@ -46,7 +46,7 @@ pub struct ImportPlan {
     /// Replace FILE if it exists
     #[arg(short, long)]
     pub force: bool,
-    /// How much zstd compresses the image, 1 (fast) to 22 (small) [default: as BENCHRUN_SQUASH_LEVEL says, or 9]
+    /// How much zstd compresses the image, 1 (fast) to 22 (small) [default: as the settings say, or 9]
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=22))]
     pub level: Option<i32>,
     /// Neither show progress nor say what was made

@@ -45,7 +45,7 @@ pub struct StartPlan {
 pub struct BatchPlan {
     #[command(flatten)]
     options: ContainerFlags,
-    /// The configuration: as for `start --conf`, with a line #BENCHRUN_ROOTFS=NAME or #ENROOT_ROOTFS=NAME
+    /// The configuration: as for `start --conf`, with a line `#BENCHRUN_ROOTFS=NAME`
     #[arg(value_name = "CONFIG")]
     conf: PathBuf,
     /// The command and its arguments
