@@ -103,7 +103,15 @@ fn a_relative_mount_without_a_working_directory() {
             line.get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
         );
-        assert_refused(&finish(shell), "the working directory is gone");
+        // Shells on the way have something to say about it, too.
+        let output = finish(shell);
+        assert_code(&output, 125);
+        assert_eq!(stdout(&output), "");
+        let message = stderr(&output);
+        assert!(
+            message.contains("the working directory is gone"),
+            "{message}"
+        );
     });
 }
 
