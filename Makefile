@@ -1,7 +1,7 @@
 # Thin: each recipe is a few lines, the logic is in the programs.
 # hwlocality asks pkg-config for the static set, so the link names udev, which nothing then uses.
 PACKAGES := gcc libc6-dev pkg-config libhwloc-dev libudev-dev libopenblas-pthread-dev
-TEST_PACKAGES := squashfs-tools docker.io busybox-static minisign umoci skopeo docker-registry openssl debootstrap
+TEST_PACKAGES := squashfs-tools docker.io busybox-static minisign umoci skopeo docker-registry openssl debootstrap python3
 BENCH_PACKAGES := python3-venv squashfuse squashfs-tools debootstrap
 CARGO ?= cargo
 

@@ -102,7 +102,10 @@ fn run(
         return Ok(0);
     }
     let container = request::container(manifest, options)?;
-    let variables = request::variables(options)?;
+    let variables = match &container {
+        Some(_) => Vec::new(),
+        None => request::variables(options)?,
+    };
     let request = StartRequest {
         files: match &unpacked {
             Some(directory) => Files::Directory(directory),

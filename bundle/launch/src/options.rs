@@ -69,7 +69,7 @@ Options of the bundle itself. They come first; the first other word begins the p
       --info               show what is in the file
       --verify [--json]    check every byte of the file, and find out by trying which ways of starting this host allows
       --extract            unpack what is in the file into the target directory, and do nothing else
-      --target DIR         the target directory (by default one named like the file, in the working directory)
+      --target DIR         the target directory (by default what was packed, or one named like the bundle, in the working directory)
       --env KEY[=VALUE]    set a variable of the program, or pass on the host's
       --quiet              show no progress, and say nothing that is not an error
       --trust KEY          run only if KEY has signed the file: a minisign public key, or a file with some; may be repeated.

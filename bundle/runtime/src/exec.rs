@@ -3,10 +3,9 @@
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -41,7 +40,13 @@ pub fn exec(
     words: &[OsString],
     variables: &[(String, OsString)],
 ) -> Result<Ended, Error> {
-    let directory = format!("/proc/{pid}");
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    // Held open, so that nobody else's process can take this number in between.
+    let held = open(Path::new(&format!("/proc/{pid}")), flags, Mode::empty());
+    let directory = match &held {
+        Ok(held) => format!("/proc/self/fd/{}", held.as_raw_fd()),
+        Err(_) => format!("/proc/{pid}"),
+    };
     let failed = |what: &str, errno: Errno| {
         Error::Configuration(format!(
             "cannot enter the container of process {pid}: {what}: {errno} (`bundle list -f` shows the processes)"
@@ -58,19 +63,27 @@ pub fn exec(
         return Err(refused("it is in none"));
     }
     // Root in a namespace of somebody else would be root on the host whom that user can trace.
-    let owner = fs::metadata(&directory).map_or(u32::MAX, |metadata| metadata.uid());
-    if owner != nix::unistd::geteuid().as_raw() {
-        return Err(refused(&format!("it is user {owner}'s, who may enter it")));
+    let own = nix::unistd::geteuid().as_raw();
+    let users = users_of(&directory);
+    if users != [own; 4] {
+        let user = users
+            .first()
+            .map_or("somebody".to_owned(), |user| format!("user {user}"));
+        return Err(refused(&format!("it is {user}'s, who may enter it")));
+    }
+    if own == 0 && namespace_of(&directory, "user") != namespace_of("/proc/self", "user") {
+        return Err(refused(
+            "it is in a user namespace, which root's containers are not",
+        ));
     }
     for (name, value) in variables {
         environment.retain(|(set, _)| set != name.as_str());
         environment.push((name.into(), value.clone()));
     }
-    let path_only = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let entered = |name: &str| {
         open(
             Path::new(&directory).join(name).as_path(),
-            path_only,
+            flags,
             Mode::empty(),
         )
     };
@@ -135,8 +148,19 @@ fn wait_for(child: Pid, passed_on: &SigSet) -> Result<Ended, Errno> {
 
 /// Is this process somewhere else than this one, as far as files go?
 fn has_own_root(directory: &str) -> bool {
-    let namespace = |directory: &str| fs::read_link(Path::new(directory).join("ns/mnt")).ok();
-    namespace(directory) != namespace("/proc/self")
+    namespace_of(directory, "mnt") != namespace_of("/proc/self", "mnt")
+}
+
+fn namespace_of(directory: &str, name: &str) -> Option<PathBuf> {
+    fs::read_link(Path::new(directory).join("ns").join(name)).ok()
+}
+
+/// The real, effective, saved and file system user of a process. Its directory's owner is the effective one alone.
+fn users_of(directory: &str) -> Vec<u32> {
+    let status = fs::read_to_string(Path::new(directory).join("status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    let words = line.unwrap_or_default().split_ascii_whitespace();
+    words.filter_map(|word| word.parse().ok()).collect()
 }
 
 fn become_command(

@@ -10,6 +10,7 @@
 
 mod anonymous;
 mod attributes;
+mod bpf;
 mod cached;
 mod channel;
 mod child;

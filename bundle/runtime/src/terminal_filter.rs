@@ -7,20 +7,16 @@
 
 use libc::sock_filter;
 
+use crate::bpf::{ALLOW, ANSWER, ARCHITECTURE, LOAD, NUMBER, RETURN, jump, statement};
+
 /// Pushes a character into a terminal's input.
 const TIOCSTI: u32 = 0x5412;
 /// Pastes a selection of the Linux console into its input, among other things.
 const TIOCLINUX: u32 = 0x541c;
 
-pub(crate) const LOAD: u16 = 0x20;
-pub(crate) const JUMP_IF_EQUAL: u16 = 0x15;
-pub(crate) const RETURN: u16 = 0x06;
-pub(crate) const ALLOW: u32 = 0x7fff_0000;
-const REFUSE: u32 = 0x0005_0000 | libc::EPERM as u32;
+const REFUSE: u32 = ANSWER | libc::EPERM as u32;
 
-/// Offsets in `struct seccomp_data`: number, architecture, low half of the second argument (little-endian).
-pub(crate) const NUMBER: u32 = 0;
-pub(crate) const ARCHITECTURE: u32 = 4;
+/// Offset in `struct seccomp_data` of the low half of the second argument (little-endian).
 const REQUEST: u32 = 24;
 
 #[cfg(target_arch = "x86_64")]
@@ -54,51 +50,18 @@ pub(crate) fn program() -> Vec<sock_filter> {
     program
 }
 
-pub(crate) fn statement(code: u16, k: u32) -> sock_filter {
-    sock_filter {
-        code,
-        jt: 0,
-        jf: 0,
-        k,
-    }
-}
-
-pub(crate) fn jump(k: u32, jt: u8, jf: u8) -> sock_filter {
-    sock_filter {
-        code: JUMP_IF_EQUAL,
-        jt,
-        jf,
-        k,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bpf;
 
-    /// Runs the program as the kernel would.
     fn answer(architecture: u32, number: u32, request: u64) -> u32 {
-        let program = program();
-        let (mut at, mut loaded) = (0, 0);
-        loop {
-            let step = &program[at];
-            at += 1;
-            match step.code {
-                LOAD => {
-                    loaded = match step.k {
-                        NUMBER => number,
-                        ARCHITECTURE => architecture,
-                        REQUEST => request as u32,
-                        other => panic!("offset {other}"),
-                    }
-                }
-                JUMP_IF_EQUAL => {
-                    at += usize::from(if loaded == step.k { step.jt } else { step.jf });
-                }
-                RETURN => return step.k,
-                other => panic!("instruction {other}"),
-            }
-        }
+        let data = [
+            (ARCHITECTURE, architecture),
+            (NUMBER, number),
+            (REQUEST, request as u32),
+        ];
+        bpf::answer(&program(), &data)
     }
 
     #[test]
