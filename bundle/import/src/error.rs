@@ -37,7 +37,7 @@ pub enum Error {
     Write(#[from] bundle_image::Error),
 
     /// A source cannot be opened.
-    #[error("cannot open '{path}': {source}")]
+    #[error("cannot open '{path}'")]
     Open {
         /// Which one.
         path: PathBuf,

@@ -150,7 +150,10 @@ fn check(image: Result<Layered, Error>, expected: &str) {
 
 #[track_caller]
 fn refuse(image: Result<Layered, Error>, expected: &str) {
-    let error = image.expect_err("no image").to_string();
+    let error = image.expect_err("no image");
+    // As a program prints it: with its reason, once.
+    let reason = std::error::Error::source(&error).map(|reason| format!(": {reason}"));
+    let error = format!("{error}{}", reason.unwrap_or_default());
     assert!(error.contains(expected), "{error}");
 }
 
