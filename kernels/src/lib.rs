@@ -9,6 +9,7 @@ pub mod matmul_norm;
 pub mod matrix;
 pub mod norm;
 pub mod openblas;
+pub mod panels;
 pub mod product;
 pub mod random;
 pub mod team;

@@ -24,6 +24,20 @@ pub trait Kernel {
     /// Computes. Returns the result that is printed, here the norm.
     fn run(&mut self) -> f64;
 
+    /// How many parts a run is made of that are timed one by one, with [`Kernel::inspect`] in between.
+    fn parts(&self) -> usize {
+        1
+    }
+
+    /// Computes one part, all of them in order, and returns the result so far.
+    fn run_part(&mut self, part: usize) -> f64 {
+        debug_assert_eq!(part, 0, "a run is one part");
+        self.run()
+    }
+
+    /// Looks at what the last part has left before the next one overwrites it. Not timed.
+    fn inspect(&mut self) {}
+
     /// Proves the last run's result.
     fn verify(&self, result: f64) -> Verification;
 
@@ -115,7 +129,8 @@ impl<T: Element> Kernel for MatmulNorm<T> {
     }
 
     fn run(&mut self) -> f64 {
-        self.multiplier.multiply(&self.a, &self.b, &mut self.c);
+        self.multiplier
+            .multiply(&self.a.view(), &self.b.view(), self.c.view_mut());
         norm::frobenius(&self.c, self.multiplier.team())
     }
 

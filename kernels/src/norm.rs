@@ -30,12 +30,21 @@ pub fn sum_of_squares<T: Element>(elements: &[T], team: &Team) -> f64 {
 /// The norm once more, by another way: every addition compensated (Neumaier, 1974), so that the error is below one unit
 /// in the last place whatever n is. Slower than [`frobenius`], and shares no arithmetic with it.
 pub fn frobenius_compensated<T: Element>(matrix: &Matrix<T>, team: &Team) -> f64 {
+    sum_of_squares_compensated(matrix.as_slice(), team)
+        .value()
+        .sqrt()
+}
+
+/// The sum of the squares with every addition compensated.
+pub(crate) fn sum_of_squares_compensated<T: Element>(
+    elements: &[T],
+    team: &Team,
+) -> CompensatedSum {
     let mut total = CompensatedSum::default();
-    for chunk in in_order(matrix.as_slice(), team, compensated) {
-        total.add(chunk.sum);
-        total.add(chunk.compensation);
+    for chunk in in_order(elements, team, compensated) {
+        total.merge(chunk);
     }
-    (total.sum + total.compensation).sqrt()
+    total
 }
 
 fn compensated<T: Element>(elements: &[T]) -> CompensatedSum {
@@ -73,7 +82,7 @@ fn in_order<T: Element, R: Send>(
 
 /// A sum and what rounding took from it.
 #[derive(Clone, Copy, Default)]
-struct CompensatedSum {
+pub(crate) struct CompensatedSum {
     sum: f64,
     compensation: f64,
 }
@@ -87,6 +96,17 @@ impl CompensatedSum {
             (term - next) + self.sum
         };
         self.sum = next;
+    }
+
+    /// Adds another sum with what it has kept.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.add(other.sum);
+        self.add(other.compensation);
+    }
+
+    /// The sum, rounded once.
+    pub(crate) fn value(self) -> f64 {
+        self.sum + self.compensation
     }
 }
 

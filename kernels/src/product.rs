@@ -76,11 +76,15 @@ impl Multiplier {
     /// # Panics
     ///
     /// When the shapes do not fit each other.
-    pub fn multiply<T: Element>(&self, a: &Matrix<T>, b: &Matrix<T>, c: &mut Matrix<T>) {
-        let (a, b, mut c) = (a.view(), b.view(), c.view_mut());
+    pub fn multiply<T: Element>(
+        &self,
+        a: &ArrayView2<'_, T>,
+        b: &ArrayView2<'_, T>,
+        mut c: ArrayViewMut2<'_, T>,
+    ) {
         match self.driver {
-            Driver::Team => by_tiles(&a, &b, c, &self.team),
-            Driver::Library => T::gemm(&a, &b, &mut c),
+            Driver::Team => by_tiles(a, b, c, &self.team),
+            Driver::Library => T::gemm(a, b, &mut c),
         }
     }
 }

@@ -25,8 +25,9 @@
 
 use multiversion::multiversion;
 
+use crate::norm::{self, CompensatedSum};
 use crate::team::{Team, share};
-use crate::{Element, Matrix, norm, random};
+use crate::{Element, Matrix, random};
 
 /// How many standard deviations the norm may be from its expectation.
 const NORM_DEVIATIONS: f64 = 6.0;
@@ -62,6 +63,40 @@ impl Verification {
     }
 }
 
+/// What the checks need to know of C: C·x and the sum of its squares. C may be observed in one go or, while it lasts, row panel
+/// by row panel.
+pub struct Observation {
+    x: Vec<f64>,
+    cx: Vec<f64>,
+    sum_of_squares: CompensatedSum,
+}
+
+impl Observation {
+    /// Nothing seen yet of an n by n product of this seed's matrices.
+    pub fn new(n: usize, seed: u64) -> Self {
+        Self {
+            x: random::signed_vector(n, seed, VECTOR_STREAM),
+            cx: Vec::with_capacity(n),
+            sum_of_squares: CompensatedSum::default(),
+        }
+    }
+
+    /// Takes in the next rows of C: as many of the matrix's as are said.
+    pub fn add_rows<T: Element>(&mut self, c: &Matrix<T>, rows: usize, team: &Team) {
+        self.cx.extend(multiply(c, rows, &self.x, team));
+        let elements = &c.as_slice()[..rows * c.n()];
+        self.sum_of_squares
+            .merge(norm::sum_of_squares_compensated(elements, team));
+    }
+
+    /// Makes the last row look as if an element of it were wrong: only for testing that this is found.
+    pub(crate) fn spoil(&mut self) {
+        if let Some(last) = self.cx.last_mut() {
+            *last *= 2.0;
+        }
+    }
+}
+
 /// Checks that `c` is A·B and `norm` its Frobenius norm, for A and B uniform on [0, 1).
 pub fn verify<T: Element>(
     a: &Matrix<T>,
@@ -71,10 +106,23 @@ pub fn verify<T: Element>(
     seed: u64,
     team: &Team,
 ) -> Verification {
-    let n = c.n();
-    let recomputed = norm::frobenius_compensated(c, team);
+    let mut observation = Observation::new(c.n(), seed);
+    observation.add_rows(c, c.rows(), team);
+    verify_observed(a, b, &observation, norm, team)
+}
+
+/// Checks that what was observed of C is A·B, and `norm` its Frobenius norm, for A and B uniform on [0, 1).
+pub fn verify_observed<T: Element>(
+    a: &Matrix<T>,
+    b: &Matrix<T>,
+    c: &Observation,
+    norm: f64,
+    team: &Team,
+) -> Verification {
+    let n = a.n();
+    let recomputed = c.sum_of_squares.value().sqrt();
     Verification {
-        scaled_residual: scaled_residual(a, b, c, seed, team) / T::UNIT_ROUNDOFF,
+        scaled_residual: scaled_residual(a, b, c, team) / T::UNIT_ROUNDOFF,
         scaled_residual_bound: 1.0 + 3.0 * f64::UNIT_ROUNDOFF / T::UNIT_ROUNDOFF,
         norm_error: (norm - recomputed).abs() / recomputed,
         norm_error_bound: f64::UNIT_ROUNDOFF * (n as f64).max(16.0),
@@ -97,19 +145,15 @@ pub fn norm_deviation(n: usize) -> f64 {
 }
 
 /// The largest |(C·x)ᵢ − (A·(B·x))ᵢ| / (√(n+2) · ‖Aᵢ‖ · ‖B‖ · ‖x‖) over all rows; NaN when any row's is.
-fn scaled_residual<T: Element>(
-    a: &Matrix<T>,
-    b: &Matrix<T>,
-    c: &Matrix<T>,
-    seed: u64,
-    team: &Team,
-) -> f64 {
-    let n = c.n();
-    let x = random::signed_vector(n, seed, VECTOR_STREAM);
-    let bx = multiply(b, &x, team);
-    let abx = multiply(a, &bx, team);
-    let cx = multiply(c, &x, team);
-    let x_norm = f64::sum_of_squares(&x).sqrt();
+fn scaled_residual<T: Element>(a: &Matrix<T>, b: &Matrix<T>, c: &Observation, team: &Team) -> f64 {
+    let n = a.n();
+    let Observation { x, cx, .. } = c;
+    if cx.len() != n {
+        return f64::NAN;
+    }
+    let bx = multiply(b, n, x, team);
+    let abx = multiply(a, n, &bx, team);
+    let x_norm = f64::sum_of_squares(x).sqrt();
     let scale = ((n + 2) as f64).sqrt() * norm::frobenius(b, team) * x_norm;
     let worst_of_rows = |rows: std::ops::Range<usize>| {
         rows.map(|row| {
@@ -132,11 +176,11 @@ fn worse(worst: f64, next: f64) -> f64 {
     }
 }
 
-/// M·x in double precision, rows shared out among the team.
-fn multiply<T: Element>(matrix: &Matrix<T>, x: &[f64], team: &Team) -> Vec<f64> {
+/// The first rows of M·x in double precision, shared out among the team.
+fn multiply<T: Element>(matrix: &Matrix<T>, rows: usize, x: &[f64], team: &Team) -> Vec<f64> {
     let columns = matrix.n();
     team.map(|rank| {
-        share(matrix.rows(), rank, team.size())
+        share(rows, rank, team.size())
             .map(|row| T::dot(&matrix.as_slice()[row * columns..][..columns], x))
             .collect::<Vec<f64>>()
     })
