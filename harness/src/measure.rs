@@ -1,6 +1,8 @@
 //! Measuring one case: warm up, then for each repeat set up, time, verify. Prints nothing; an observer is told.
 
-use kernels::{Kernel, flop, matmul_norm, openblas};
+use std::sync::Arc;
+
+use kernels::{Driver, Kernel, Multiplier, Team, flop, matmul_norm};
 use results::record::{Case, Sample, Verification};
 use results::statistics;
 
@@ -30,39 +32,36 @@ pub fn measure(
     clock_resolution_s: f64,
     observe: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Case, Failure> {
-    let threads_used = openblas::set_threads(plan.threads.count).map_err(Failure::usage)?;
-    // Our own parallel parts (input, norm, verification) use as many threads as the product, and this one is among them.
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(plan.threads.count)
-        .build()
-        .map_err(|error| Failure::new(Exit::System, error))?;
-    pool.install(|| {
-        let mut kernel = matmul_norm::boxed(case.size.n, case.dtype)
-            .map_err(|error| Failure::new(Exit::System, error))?;
-        warm_up(kernel.as_mut(), plan, observe);
-        let mut samples = Vec::with_capacity(plan.repeats);
-        for index in 0..plan.repeats {
-            observe(Event::Repeat(index));
-            let seed = plan.seed.wrapping_add(index as u64);
-            samples.push(sample(
-                kernel.as_mut(),
-                seed,
-                clock_resolution_s,
-                plan.inject_fault,
-            ));
-            observe(Event::Sample(&samples[index]));
-        }
-        Ok(Case {
-            kernel: kernel.name().to_owned(),
-            n: case.size.n,
-            dtype: case.dtype.to_string(),
-            threads_requested: plan.threads.count,
-            threads_used,
-            matrix_bytes: kernel.matrix_bytes(),
-            flop: kernel.flop(),
-            summary: statistics::summarize(&samples),
-            samples,
-        })
+    let failed = |error: anyhow::Error| Failure::new(Exit::System, error);
+    // Everything that is shared out is shared out among these threads, and this one is among them.
+    let team = Team::new(plan.threads.count, None).map_err(|error| failed(error.into()))?;
+    let threads_used = team.size();
+    let multiplier = Multiplier::new(Arc::new(team), Driver::Team).map_err(Failure::usage)?;
+    let mut kernel = matmul_norm::boxed(case.size.n, case.dtype, multiplier)
+        .map_err(|error| failed(error.into()))?;
+    warm_up(kernel.as_mut(), plan, observe);
+    let mut samples = Vec::with_capacity(plan.repeats);
+    for index in 0..plan.repeats {
+        observe(Event::Repeat(index));
+        let seed = plan.seed.wrapping_add(index as u64);
+        samples.push(sample(
+            kernel.as_mut(),
+            seed,
+            clock_resolution_s,
+            plan.inject_fault,
+        ));
+        observe(Event::Sample(&samples[index]));
+    }
+    Ok(Case {
+        kernel: kernel.name().to_owned(),
+        n: case.size.n,
+        dtype: case.dtype.to_string(),
+        threads_requested: plan.threads.count,
+        threads_used,
+        matrix_bytes: kernel.matrix_bytes(),
+        flop: kernel.flop(),
+        summary: statistics::summarize(&samples),
+        samples,
     })
 }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::{Matrix, ffi, norm, verify};
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use crate::{ffi, norm, verify};
 
 /// The name of an element type, as BLAS users and numpy users know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +48,12 @@ pub trait Element:
     /// each value is exact and 1 itself is never reached by rounding.
     fn from_random_word(word: u64) -> Self;
 
-    /// C = A·B by the linked BLAS.
+    /// C = A·B by the linked BLAS, of whole matrices or of tiles whose rows have no gaps.
     ///
     /// # Panics
     ///
-    /// When the shapes do not fit each other.
-    fn gemm(a: &Matrix<Self>, b: &Matrix<Self>, c: &mut Matrix<Self>);
+    /// When the shapes do not fit each other, or a row has gaps.
+    fn gemm(a: &ArrayView2<'_, Self>, b: &ArrayView2<'_, Self>, c: &mut ArrayViewMut2<'_, Self>);
 
     /// The sum of the squares of the elements, each widened to double precision first.
     fn sum_of_squares(elements: &[Self]) -> f64;
@@ -69,7 +71,7 @@ impl Element for f64 {
         (word >> 11) as f64 * SCALE
     }
 
-    fn gemm(a: &Matrix<Self>, b: &Matrix<Self>, c: &mut Matrix<Self>) {
+    fn gemm(a: &ArrayView2<'_, Self>, b: &ArrayView2<'_, Self>, c: &mut ArrayViewMut2<'_, Self>) {
         ffi::dgemm(a, b, c);
     }
 
@@ -91,7 +93,7 @@ impl Element for f32 {
         (word >> 40) as f32 * SCALE
     }
 
-    fn gemm(a: &Matrix<Self>, b: &Matrix<Self>, c: &mut Matrix<Self>) {
+    fn gemm(a: &ArrayView2<'_, Self>, b: &ArrayView2<'_, Self>, c: &mut ArrayViewMut2<'_, Self>) {
         ffi::sgemm(a, b, c);
     }
 

@@ -9,7 +9,7 @@ use openblas_src as _;
 
 use std::sync::RwLock;
 
-use crate::Matrix;
+use ndarray::{ArrayBase, ArrayView2, ArrayViewMut2, Ix2};
 
 unsafe extern "C" {
     fn openblas_get_config() -> *const c_char;
@@ -23,63 +23,71 @@ unsafe extern "C" {
 /// threads then, which must not happen under a running product. Taking it costs some ten nanoseconds.
 static PRODUCTS: RwLock<()> = RwLock::new(());
 
-/// n as BLAS counts, after checking that all three matrices are n by n.
-fn common_order<T: crate::Element>(a: &Matrix<T>, b: &Matrix<T>, c: &Matrix<T>) -> c_int {
-    let n = a.n();
-    assert!(b.n() == n && c.n() == n, "the shapes do not fit");
-    c_int::try_from(n).expect("n fits a BLAS index: the plan has checked it")
+/// The leading dimension of a row-major matrix or tile: how many elements its rows are apart.
+fn leading<S: ndarray::RawData>(array: &ArrayBase<S, Ix2>) -> c_int {
+    let (rows, columns) = array.dim();
+    let stride = |axis| array.stride_of(ndarray::Axis(axis));
+    // A single row or column may have any stride on paper.
+    assert!(columns <= 1 || stride(1) == 1, "rows have no gaps");
+    let apart = if rows <= 1 {
+        columns
+    } else {
+        stride(0).unsigned_abs()
+    };
+    assert!(rows <= 1 || stride(0) > 0, "rows follow one another");
+    index(apart.max(1))
 }
 
-/// C = A·B in double precision.
-pub(crate) fn dgemm(a: &Matrix<f64>, b: &Matrix<f64>, c: &mut Matrix<f64>) {
-    let n = common_order(a, b, c);
-    let _running = PRODUCTS.read();
-    // SAFETY: each pointer leads to n * n initialized elements, rows n apart; C is borrowed exclusively, so it overlaps
-    // neither A nor B.
-    unsafe {
-        cblas_sys::cblas_dgemm(
-            CBLAS_LAYOUT::CblasRowMajor,
-            CBLAS_TRANSPOSE::CblasNoTrans,
-            CBLAS_TRANSPOSE::CblasNoTrans,
-            n,
-            n,
-            n,
-            1.0,
-            a.as_slice().as_ptr(),
-            n,
-            b.as_slice().as_ptr(),
-            n,
-            0.0,
-            c.as_mut_slice().as_mut_ptr(),
-            n,
-        );
-    }
+/// A count as BLAS counts.
+fn index(count: usize) -> c_int {
+    c_int::try_from(count).expect("it fits a BLAS index: the plan has checked it")
 }
 
-/// C = A·B in single precision.
-pub(crate) fn sgemm(a: &Matrix<f32>, b: &Matrix<f32>, c: &mut Matrix<f32>) {
-    let n = common_order(a, b, c);
-    let _running = PRODUCTS.read();
-    // SAFETY: as in `dgemm`.
-    unsafe {
-        cblas_sys::cblas_sgemm(
-            CBLAS_LAYOUT::CblasRowMajor,
-            CBLAS_TRANSPOSE::CblasNoTrans,
-            CBLAS_TRANSPOSE::CblasNoTrans,
-            n,
-            n,
-            n,
-            1.0,
-            a.as_slice().as_ptr(),
-            n,
-            b.as_slice().as_ptr(),
-            n,
-            0.0,
-            c.as_mut_slice().as_mut_ptr(),
-            n,
-        );
-    }
+macro_rules! gemm {
+    ($(#[$doc:meta])* $name:ident, $element:ty, $function:path) => {
+        $(#[$doc])*
+        pub(crate) fn $name(
+            a: &ArrayView2<'_, $element>,
+            b: &ArrayView2<'_, $element>,
+            c: &mut ArrayViewMut2<'_, $element>,
+        ) {
+            let (m, k) = a.dim();
+            let n = b.ncols();
+            assert!(b.nrows() == k && c.dim() == (m, n), "the shapes do not fit");
+            let (lda, ldb, ldc) = (leading(a), leading(b), leading(c));
+            let _running = PRODUCTS.read();
+            // SAFETY: the pointers lead to initialized matrices of these shapes, whose rows are the leading dimension apart
+            // (checked above); C is borrowed exclusively, so it overlaps neither A nor B.
+            unsafe {
+                $function(
+                    CBLAS_LAYOUT::CblasRowMajor,
+                    CBLAS_TRANSPOSE::CblasNoTrans,
+                    CBLAS_TRANSPOSE::CblasNoTrans,
+                    index(m),
+                    index(n),
+                    index(k),
+                    1.0,
+                    a.as_ptr(),
+                    lda,
+                    b.as_ptr(),
+                    ldb,
+                    0.0,
+                    c.as_mut_ptr(),
+                    ldc,
+                );
+            }
+        }
+    };
 }
+
+gemm!(
+    /// C = A·B in double precision, of whole matrices or tiles of them.
+    dgemm, f64, cblas_sys::cblas_dgemm
+);
+gemm!(
+    /// C = A·B in single precision, of whole matrices or tiles of them.
+    sgemm, f32, cblas_sys::cblas_sgemm
+);
 
 /// What OpenBLAS says of its build.
 pub(crate) fn config() -> String {

@@ -9,7 +9,10 @@ pub mod matmul_norm;
 pub mod matrix;
 pub mod norm;
 pub mod openblas;
+pub mod panels;
+pub mod product;
 pub mod random;
+pub mod team;
 pub mod verify;
 
 mod ffi;
@@ -17,4 +20,6 @@ mod ffi;
 pub use element::{Dtype, Element};
 pub use matmul_norm::{Kernel, MatmulNorm};
 pub use matrix::Matrix;
+pub use product::{Driver, Multiplier};
+pub use team::Team;
 pub use verify::Verification;

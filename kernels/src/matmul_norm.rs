@@ -1,6 +1,7 @@
 //! The kernel of the article: the Frobenius norm of the product of two random matrices.
 
 use crate::matrix::AllocationError;
+use crate::product::{self, Multiplier};
 use crate::{Dtype, Element, Matrix, Verification, flop, norm, random, verify};
 
 /// Something that is timed: set up, run, checked. Only [`Kernel::run`] is inside the timed region.
@@ -23,6 +24,20 @@ pub trait Kernel {
     /// Computes. Returns the result that is printed, here the norm.
     fn run(&mut self) -> f64;
 
+    /// How many parts a run is made of that are timed one by one, with [`Kernel::inspect`] in between.
+    fn parts(&self) -> usize {
+        1
+    }
+
+    /// Computes one part, all of them in order, and returns the result so far.
+    fn run_part(&mut self, part: usize) -> f64 {
+        debug_assert_eq!(part, 0, "a run is one part");
+        self.run()
+    }
+
+    /// Looks at what the last part has left before the next one overwrites it. Not timed.
+    fn inspect(&mut self) {}
+
     /// Proves the last run's result.
     fn verify(&self, result: f64) -> Verification;
 
@@ -38,6 +53,7 @@ pub struct MatmulNorm<T> {
     b: Matrix<T>,
     c: Matrix<T>,
     seed: u64,
+    multiplier: Multiplier,
 }
 
 /// Memory that matmul-norm needs for its three matrices. `None` when that is more than an address can count.
@@ -51,10 +67,14 @@ pub fn matrix_bytes(n: usize, dtype: Dtype) -> Option<u64> {
 /// # Errors
 ///
 /// When the kernel refuses the memory.
-pub fn boxed(n: usize, dtype: Dtype) -> Result<Box<dyn Kernel + Send>, AllocationError> {
+pub fn boxed(
+    n: usize,
+    dtype: Dtype,
+    multiplier: Multiplier,
+) -> Result<Box<dyn Kernel + Send>, AllocationError> {
     Ok(match dtype {
-        Dtype::F64 => Box::new(MatmulNorm::<f64>::new(n)?),
-        Dtype::F32 => Box::new(MatmulNorm::<f32>::new(n)?),
+        Dtype::F64 => Box::new(MatmulNorm::<f64>::new(n, multiplier)?),
+        Dtype::F32 => Box::new(MatmulNorm::<f32>::new(n, multiplier)?),
     })
 }
 
@@ -64,14 +84,15 @@ impl<T: Element> MatmulNorm<T> {
     /// # Errors
     ///
     /// When the kernel refuses the memory.
-    pub fn new(n: usize) -> Result<Self, AllocationError> {
+    pub fn new(n: usize, multiplier: Multiplier) -> Result<Self, AllocationError> {
         let mut c = Matrix::zeros(n)?;
-        random::fill_uniform(&mut c, 0, 0);
+        product::touch(&mut c, multiplier.team());
         Ok(Self {
             a: Matrix::zeros(n)?,
             b: Matrix::zeros(n)?,
             c,
             seed: 0,
+            multiplier,
         })
     }
 
@@ -100,18 +121,28 @@ impl<T: Element> Kernel for MatmulNorm<T> {
     }
 
     fn prepare(&mut self, seed: u64) {
-        random::fill_uniform(&mut self.a, seed, 0);
-        random::fill_uniform(&mut self.b, seed, 1);
+        let team = self.multiplier.team();
+        random::fill_uniform(&mut self.a, seed, 0, team);
+        random::fill_uniform(&mut self.b, seed, 1, team);
         self.seed = seed;
+        self.multiplier.get_ready();
     }
 
     fn run(&mut self) -> f64 {
-        T::gemm(&self.a, &self.b, &mut self.c);
-        norm::frobenius(&self.c)
+        self.multiplier
+            .multiply(&self.a.view(), &self.b.view(), self.c.view_mut());
+        norm::frobenius(&self.c, self.multiplier.team())
     }
 
     fn verify(&self, result: f64) -> Verification {
-        verify::verify(&self.a, &self.b, &self.c, result, self.seed)
+        verify::verify(
+            &self.a,
+            &self.b,
+            &self.c,
+            result,
+            self.seed,
+            self.multiplier.team(),
+        )
     }
 
     fn damage(&mut self) {
@@ -125,7 +156,14 @@ impl<T: Element> Kernel for MatmulNorm<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::product::Driver;
+    use crate::team::Team;
     use ndarray_linalg::Solve;
+    use std::sync::Arc;
+
+    fn alone() -> Multiplier {
+        Multiplier::new(Arc::new(Team::new(1, None).unwrap()), Driver::Team).unwrap()
+    }
 
     #[test]
     fn memory_is_three_matrices() {
@@ -135,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_product_solves_back_to_its_factor() {
-        let mut kernel = MatmulNorm::<f64>::new(60).unwrap();
+        let mut kernel = MatmulNorm::<f64>::new(60, alone()).unwrap();
         kernel.prepare(3);
         kernel.run();
         let a = kernel.a.view().to_owned();
@@ -150,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_product_is_row_major() {
-        let mut kernel = MatmulNorm::<f32>::new(17).unwrap();
+        let mut kernel = MatmulNorm::<f32>::new(17, alone()).unwrap();
         kernel.prepare(1);
         kernel.run();
         let (a, b, c) = (kernel.a.view(), kernel.b.view(), kernel.c.view());
@@ -166,8 +204,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_input() {
-        let mut first = MatmulNorm::<f64>::new(50).unwrap();
-        let mut second = MatmulNorm::<f64>::new(50).unwrap();
+        let mut first = MatmulNorm::<f64>::new(50, alone()).unwrap();
+        let mut second = MatmulNorm::<f64>::new(50, alone()).unwrap();
         first.prepare(9);
         second.prepare(9);
         assert_eq!(first.a.as_slice(), second.a.as_slice());
@@ -178,7 +216,7 @@ mod tests {
     #[test]
     fn damage_is_found() {
         for dtype in [Dtype::F64, Dtype::F32] {
-            let mut kernel = boxed(100, dtype).unwrap();
+            let mut kernel = boxed(100, dtype, alone()).unwrap();
             kernel.prepare(1);
             let norm = kernel.run();
             assert!(kernel.verify(norm).passed());

@@ -6,56 +6,83 @@
 //! single precision is not (1.3e-4 off at n = 5000).
 
 use multiversion::multiversion;
-use rayon::prelude::*;
 
+use crate::team::{Team, share};
 use crate::{Element, Matrix};
 
-/// Elements whose sum of squares one task computes: small enough to share out, large enough to be worth a hand-over.
-const CHUNK: usize = 1 << 16;
-
-/// Below this many elements one thread is done before a second has woken up.
-const PARALLEL_FROM: usize = 4 * CHUNK;
+/// Elements whose squares are summed up by themselves. Small enough that two members share a product of n = 200.
+const CHUNK: usize = 1 << 14;
 
 /// The square root of the sum of the squares of all elements.
 ///
 /// No scaling: elements above 1e150 in magnitude overflow to infinity. Products of numbers in [0, 1) are at most n.
-pub fn frobenius<T: Element>(matrix: &Matrix<T>) -> f64 {
-    let elements = matrix.as_slice();
-    let sum: f64 = if elements.len() < PARALLEL_FROM {
-        elements.chunks(CHUNK).map(T::sum_of_squares).sum()
-    } else {
-        let sums: Vec<f64> = elements.par_chunks(CHUNK).map(T::sum_of_squares).collect();
-        sums.iter().sum()
-    };
-    sum.sqrt()
+pub fn frobenius<T: Element>(matrix: &Matrix<T>, team: &Team) -> f64 {
+    sum_of_squares(matrix.as_slice(), team).sqrt()
+}
+
+/// The sum of the squares of the elements, chunk by chunk, the chunks' sums added in order.
+pub fn sum_of_squares<T: Element>(elements: &[T], team: &Team) -> f64 {
+    in_order(elements, team, T::sum_of_squares)
+        .into_iter()
+        .sum()
 }
 
 /// The norm once more, by another way: every addition compensated (Neumaier, 1974), so that the error is below one unit
-/// in the last place whatever n is. Slower than [`frobenius`], and shares nothing with it.
-pub fn frobenius_compensated<T: Element>(matrix: &Matrix<T>) -> f64 {
-    let chunks: Vec<CompensatedSum> = matrix
-        .as_slice()
-        .par_chunks(CHUNK)
-        .map(|chunk| {
-            let mut sum = CompensatedSum::default();
-            for element in chunk {
-                let element: f64 = (*element).into();
-                sum.add(element * element);
-            }
-            sum
-        })
-        .collect();
+/// in the last place whatever n is. Slower than [`frobenius`], and shares no arithmetic with it.
+pub fn frobenius_compensated<T: Element>(matrix: &Matrix<T>, team: &Team) -> f64 {
+    sum_of_squares_compensated(matrix.as_slice(), team)
+        .value()
+        .sqrt()
+}
+
+/// The sum of the squares with every addition compensated.
+pub(crate) fn sum_of_squares_compensated<T: Element>(
+    elements: &[T],
+    team: &Team,
+) -> CompensatedSum {
     let mut total = CompensatedSum::default();
-    for chunk in chunks {
-        total.add(chunk.sum);
-        total.add(chunk.compensation);
+    for chunk in in_order(elements, team, compensated) {
+        total.merge(chunk);
     }
-    (total.sum + total.compensation).sqrt()
+    total
+}
+
+fn compensated<T: Element>(elements: &[T]) -> CompensatedSum {
+    let mut sum = CompensatedSum::default();
+    for element in elements {
+        let element: f64 = (*element).into();
+        sum.add(element * element);
+    }
+    sum
+}
+
+/// What the closure makes of each chunk, in the chunks' order.
+fn in_order<T: Element, R: Send>(
+    elements: &[T],
+    team: &Team,
+    of_chunk: impl Fn(&[T]) -> R + Sync,
+) -> Vec<R> {
+    let chunks = elements.len().div_ceil(CHUNK);
+    // One chunk is done before a second member has heard of it.
+    if chunks <= 1 {
+        return elements.chunks(CHUNK).map(of_chunk).collect();
+    }
+    team.map(|rank| {
+        let range = share(chunks, rank, team.size());
+        let end = elements.len().min(range.end * CHUNK);
+        elements[end.min(range.start * CHUNK)..end]
+            .chunks(CHUNK)
+            .map(&of_chunk)
+            .collect::<Vec<R>>()
+    })
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A sum and what rounding took from it.
 #[derive(Clone, Copy, Default)]
-struct CompensatedSum {
+pub(crate) struct CompensatedSum {
     sum: f64,
     compensation: f64,
 }
@@ -69,6 +96,17 @@ impl CompensatedSum {
             (term - next) + self.sum
         };
         self.sum = next;
+    }
+
+    /// Adds another sum with what it has kept.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.add(other.sum);
+        self.add(other.compensation);
+    }
+
+    /// The sum, rounded once.
+    pub(crate) fn value(self) -> f64 {
+        self.sum + self.compensation
     }
 }
 
@@ -110,16 +148,20 @@ mod tests {
     use super::*;
     use crate::random;
 
+    fn alone() -> Team {
+        Team::new(1, None).unwrap()
+    }
+
     fn random_matrix<T: Element>(n: usize) -> Matrix<T> {
         let mut matrix = Matrix::zeros(n).unwrap();
-        random::fill_uniform(&mut matrix, 5, 0);
+        random::fill_uniform(&mut matrix, 5, 0, &alone());
         matrix
     }
 
     fn check<T: Element>(n: usize) {
         let matrix = random_matrix::<T>(n);
-        let exact = frobenius_compensated(&matrix);
-        let error = (frobenius(&matrix) - exact).abs() / exact.max(f64::MIN_POSITIVE);
+        let exact = frobenius_compensated(&matrix, &alone());
+        let error = (frobenius(&matrix, &alone()) - exact).abs() / exact.max(f64::MIN_POSITIVE);
         assert!(error < 1e-14, "n = {n}, {}: {error}", T::DTYPE);
     }
 
@@ -136,7 +178,7 @@ mod tests {
         use ndarray_linalg::Norm;
         let matrix = random_matrix::<f64>(300);
         let theirs = matrix.view().norm_l2();
-        assert!((frobenius(&matrix) - theirs).abs() / theirs < 1e-13);
+        assert!((frobenius(&matrix, &alone()) - theirs).abs() / theirs < 1e-13);
     }
 
     #[test]
@@ -144,11 +186,8 @@ mod tests {
         let matrix = random_matrix::<f64>(1200);
         let norms: Vec<u64> = [1, 2, 5]
             .map(|threads| {
-                let pool = rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .unwrap();
-                pool.install(|| frobenius(&matrix)).to_bits()
+                let team = Team::new(threads, None).unwrap();
+                frobenius(&matrix, &team).to_bits()
             })
             .to_vec();
         assert!(norms.iter().all(|norm| *norm == norms[0]), "{norms:?}");
@@ -160,6 +199,6 @@ mod tests {
         matrix
             .as_mut_slice()
             .copy_from_slice(&[1.0, 2.0, 4.0, 10.0]);
-        assert_eq!(frobenius(&matrix).to_bits(), 11.0f64.to_bits());
+        assert_eq!(frobenius(&matrix, &alone()).to_bits(), 11.0f64.to_bits());
     }
 }

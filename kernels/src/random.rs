@@ -4,27 +4,32 @@
 //! Vigna, 2019, <https://prng.di.unimi.it/xoshiro256plusplus.c>), whose state comes from the seed, the matrix and the
 //! chunk by SplitMix64, as its authors advise. Which thread fills a chunk changes nothing.
 
-use rayon::prelude::*;
-
+use crate::team::{Team, share};
 use crate::{Element, Matrix};
 
 /// Elements that one generator fills.
 const CHUNK: usize = 8192;
 
-/// Fills the matrix with numbers uniform on [0, 1). `stream` tells apart the matrices of one seed.
-pub fn fill_uniform<T: Element>(matrix: &mut Matrix<T>, seed: u64, stream: u64) {
-    let elements = matrix.as_mut_slice();
-    let fill = |(index, chunk): (usize, &mut [T])| {
-        let mut generator = Generator::new(seed, stream, index as u64);
-        for element in chunk {
-            *element = T::from_random_word(generator.next_word());
-        }
-    };
-    if elements.len() <= 4 * CHUNK {
-        elements.chunks_mut(CHUNK).enumerate().for_each(fill);
-    } else {
-        elements.par_chunks_mut(CHUNK).enumerate().for_each(fill);
+/// Fills the matrix with numbers uniform on [0, 1). `stream` tells apart the matrices of one seed. Each member of the team
+/// fills a run of rows, and so places their memory near itself if it is the first to touch them.
+pub fn fill_uniform<T: Element>(matrix: &mut Matrix<T>, seed: u64, stream: u64, team: &Team) {
+    let mut rest = matrix.as_mut_slice();
+    let chunks = rest.len().div_ceil(CHUNK);
+    let mut parts = Vec::with_capacity(team.size());
+    for rank in 0..team.size() {
+        let range = share(chunks, rank, team.size());
+        let (part, others) = rest.split_at_mut(rest.len().min(range.len() * CHUNK));
+        parts.push((range.start, part));
+        rest = others;
     }
+    team.for_each(parts, |_, (first, part)| {
+        for (index, chunk) in part.chunks_mut(CHUNK).enumerate() {
+            let mut generator = Generator::new(seed, stream, (first + index) as u64);
+            for element in chunk {
+                *element = T::from_random_word(generator.next_word());
+            }
+        }
+    });
 }
 
 /// n numbers of magnitude in [0.5, 1) and random sign: a vector that no error of a product is orthogonal to by chance,
@@ -85,11 +90,8 @@ mod tests {
 
     fn filled<T: Element>(n: usize, seed: u64, stream: u64, threads: usize) -> Matrix<T> {
         let mut matrix = Matrix::zeros(n).unwrap();
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        pool.install(|| fill_uniform(&mut matrix, seed, stream));
+        let team = Team::new(threads, None).unwrap();
+        fill_uniform(&mut matrix, seed, stream, &team);
         matrix
     }
 

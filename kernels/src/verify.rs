@@ -24,9 +24,10 @@
 //!    are the tolerance: two false alarms in 10⁹ samples.
 
 use multiversion::multiversion;
-use rayon::prelude::*;
 
-use crate::{Element, Matrix, norm, random};
+use crate::norm::{self, CompensatedSum};
+use crate::team::{Team, share};
+use crate::{Element, Matrix, random};
 
 /// How many standard deviations the norm may be from its expectation.
 const NORM_DEVIATIONS: f64 = 6.0;
@@ -62,6 +63,40 @@ impl Verification {
     }
 }
 
+/// What the checks need to know of C: C·x and the sum of its squares. C may be observed in one go or, while it lasts, row panel
+/// by row panel.
+pub struct Observation {
+    x: Vec<f64>,
+    cx: Vec<f64>,
+    sum_of_squares: CompensatedSum,
+}
+
+impl Observation {
+    /// Nothing seen yet of an n by n product of this seed's matrices.
+    pub fn new(n: usize, seed: u64) -> Self {
+        Self {
+            x: random::signed_vector(n, seed, VECTOR_STREAM),
+            cx: Vec::with_capacity(n),
+            sum_of_squares: CompensatedSum::default(),
+        }
+    }
+
+    /// Takes in the next rows of C: as many of the matrix's as are said.
+    pub fn add_rows<T: Element>(&mut self, c: &Matrix<T>, rows: usize, team: &Team) {
+        self.cx.extend(multiply(c, rows, &self.x, team));
+        let elements = &c.as_slice()[..rows * c.n()];
+        self.sum_of_squares
+            .merge(norm::sum_of_squares_compensated(elements, team));
+    }
+
+    /// Makes the last row look as if an element of it were wrong: only for testing that this is found.
+    pub(crate) fn spoil(&mut self) {
+        if let Some(last) = self.cx.last_mut() {
+            *last *= 2.0;
+        }
+    }
+}
+
 /// Checks that `c` is A·B and `norm` its Frobenius norm, for A and B uniform on [0, 1).
 pub fn verify<T: Element>(
     a: &Matrix<T>,
@@ -69,11 +104,25 @@ pub fn verify<T: Element>(
     c: &Matrix<T>,
     norm: f64,
     seed: u64,
+    team: &Team,
 ) -> Verification {
-    let n = c.n();
-    let recomputed = norm::frobenius_compensated(c);
+    let mut observation = Observation::new(c.n(), seed);
+    observation.add_rows(c, c.rows(), team);
+    verify_observed(a, b, &observation, norm, team)
+}
+
+/// Checks that what was observed of C is A·B, and `norm` its Frobenius norm, for A and B uniform on [0, 1).
+pub fn verify_observed<T: Element>(
+    a: &Matrix<T>,
+    b: &Matrix<T>,
+    c: &Observation,
+    norm: f64,
+    team: &Team,
+) -> Verification {
+    let n = a.n();
+    let recomputed = c.sum_of_squares.value().sqrt();
     Verification {
-        scaled_residual: scaled_residual(a, b, c, seed) / T::UNIT_ROUNDOFF,
+        scaled_residual: scaled_residual(a, b, c, team) / T::UNIT_ROUNDOFF,
         scaled_residual_bound: 1.0 + 3.0 * f64::UNIT_ROUNDOFF / T::UNIT_ROUNDOFF,
         norm_error: (norm - recomputed).abs() / recomputed,
         norm_error_bound: f64::UNIT_ROUNDOFF * (n as f64).max(16.0),
@@ -96,38 +145,48 @@ pub fn norm_deviation(n: usize) -> f64 {
 }
 
 /// The largest |(C·x)ᵢ − (A·(B·x))ᵢ| / (√(n+2) · ‖Aᵢ‖ · ‖B‖ · ‖x‖) over all rows; NaN when any row's is.
-fn scaled_residual<T: Element>(a: &Matrix<T>, b: &Matrix<T>, c: &Matrix<T>, seed: u64) -> f64 {
-    let n = c.n();
-    let x = random::signed_vector(n, seed, VECTOR_STREAM);
-    let bx = multiply(b, &x);
-    let abx = multiply(a, &bx);
-    let cx = multiply(c, &x);
-    let x_norm = f64::sum_of_squares(&x).sqrt();
-    let scale = ((n + 2) as f64).sqrt() * norm::frobenius(b) * x_norm;
-    let residuals = (0..n).into_par_iter().map(|row| {
-        let a_norm = T::sum_of_squares(&a.as_slice()[row * n..][..n]).sqrt();
-        (cx[row] - abx[row]).abs() / (scale * a_norm).max(f64::MIN_POSITIVE)
-    });
-    // `f64::max` would drop NaN, which is the worst of results.
-    residuals.reduce(
-        || 0.0,
-        |worst, next| {
-            if next >= worst || next.is_nan() {
-                next
-            } else {
-                worst
-            }
-        },
-    )
+fn scaled_residual<T: Element>(a: &Matrix<T>, b: &Matrix<T>, c: &Observation, team: &Team) -> f64 {
+    let n = a.n();
+    let Observation { x, cx, .. } = c;
+    if cx.len() != n {
+        return f64::NAN;
+    }
+    let bx = multiply(b, n, x, team);
+    let abx = multiply(a, n, &bx, team);
+    let x_norm = f64::sum_of_squares(x).sqrt();
+    let scale = ((n + 2) as f64).sqrt() * norm::frobenius(b, team) * x_norm;
+    let worst_of_rows = |rows: std::ops::Range<usize>| {
+        rows.map(|row| {
+            let a_norm = T::sum_of_squares(&a.as_slice()[row * n..][..n]).sqrt();
+            (cx[row] - abx[row]).abs() / (scale * a_norm).max(f64::MIN_POSITIVE)
+        })
+        .fold(0.0, worse)
+    };
+    team.map(|rank| worst_of_rows(share(n, rank, team.size())))
+        .into_iter()
+        .fold(0.0, worse)
 }
 
-/// M·x in double precision, rows shared out among the threads.
-fn multiply<T: Element>(matrix: &Matrix<T>, x: &[f64]) -> Vec<f64> {
-    matrix
-        .as_slice()
-        .par_chunks(matrix.n().max(1))
-        .map(|row| T::dot(row, x))
-        .collect()
+/// The larger of two residuals; NaN is the worst of results, which `f64::max` would drop.
+fn worse(worst: f64, next: f64) -> f64 {
+    if worst.is_nan() || worst > next {
+        worst
+    } else {
+        next
+    }
+}
+
+/// The first rows of M·x in double precision, shared out among the team.
+fn multiply<T: Element>(matrix: &Matrix<T>, rows: usize, x: &[f64], team: &Team) -> Vec<f64> {
+    let columns = matrix.n();
+    team.map(|rank| {
+        share(rows, rank, team.size())
+            .map(|row| T::dot(&matrix.as_slice()[row * columns..][..columns], x))
+            .collect::<Vec<f64>>()
+    })
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Independent partial sums of a dot product.
@@ -167,11 +226,17 @@ dot!(dot_f32, f32);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::product::{Driver, Multiplier};
     use crate::{Kernel, MatmulNorm};
+    use std::sync::Arc;
+
+    fn alone() -> Multiplier {
+        Multiplier::new(Arc::new(Team::new(1, None).unwrap()), Driver::Team).unwrap()
+    }
 
     /// A finished, correct sample whose parts a test may spoil.
     fn sample<T: Element>(n: usize, seed: u64) -> (MatmulNorm<T>, f64) {
-        let mut kernel = MatmulNorm::<T>::new(n).unwrap();
+        let mut kernel = MatmulNorm::<T>::new(n, alone()).unwrap();
         kernel.prepare(seed);
         let norm = kernel.run();
         (kernel, norm)
@@ -213,7 +278,7 @@ mod tests {
         // Two rows exchanged: the norm cannot tell, the residual can.
         let (first, second) = kernel.c_mut().as_mut_slice().split_at_mut(100);
         first.swap_with_slice(&mut second[..100]);
-        let norm = norm::frobenius_compensated(kernel.c_mut());
+        let norm = norm::frobenius_compensated(kernel.c_mut(), &Team::new(1, None).unwrap());
         let verification = kernel.verify(norm);
         assert!(verification.norm_error < verification.norm_error_bound);
         assert!(!verification.passed());
