@@ -2,21 +2,27 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Instant;
 
-use results::record::{Case, Record, SCHEMA_VERSION, Settings};
+use results::journal::{Header, Journal, Visit};
+use results::record::{Record, SCHEMA_VERSION, Settings};
+use results::sampling::Sampling;
 use results::{StoreError, StoredRecord, store};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
-use crate::measure::{Event, measure};
-use crate::output::print_line;
+use crate::interrupt::{self, Interrupt};
+use crate::measure::{Event, NoProbe};
+use crate::output::{Lines, print_line};
 use crate::plan::{Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
-use crate::{clock, host, software};
+use crate::resume::{self, Interrupted};
+use crate::sweep::{Keeper, Outcome, Sweep, SweepEvent};
+use crate::{clock, estimate, host, software};
 
 /// Carries out `bench run`.
 ///
@@ -26,22 +32,148 @@ use crate::{clock, host, software};
 /// are printed and recorded, and the exit code says so.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let plan = Plan::new(args)?;
+    let interrupted = match &args.resume {
+        Some(file) => Some(resume::open(file.as_deref(), args)?),
+        None => None,
+    };
+    let plan = Plan::new(interrupted.as_ref().map_or(args, |run| &run.args))?;
+    if args.plan {
+        let calibrations = estimate::calibrate(&plan)?;
+        print_line(&estimate::text(&plan, &calibrations, usize::MAX))?;
+        return Ok(Exit::Pass);
+    }
     if let Destination::Directory(directory) = &plan.destination {
         store::prepare_directory(directory).map_err(store_failure)?;
     }
     let mut record = empty_record(&plan);
+    let (keeper, visits) = match interrupted {
+        Some(run) => {
+            let (keeper, visits) = resumed(run, &plan, &mut record)?;
+            (Some(keeper), visits)
+        }
+        None => (keeper(&plan, &record)?, Vec::new()),
+    };
     for warning in &record.warnings {
         eprintln!("bench: warning: {warning}");
     }
-    record.cases = measure_all(&plan, record.settings.clock_resolution_s)?;
-    record.elapsed_s = started.elapsed().as_secs_f64();
+    if plan.cases.len() > 1 && plan.verbosity == Verbosity::Normal && io::stderr().is_terminal() {
+        let calibrations = estimate::calibrate(&plan)?;
+        eprintln!("{}", estimate::text(&plan, &calibrations, PLAN_LINES_MAX));
+    }
+    let mut sweep = Sweep::new(&plan, record.settings.clock_resolution_s, started);
+    if let Some(keeper) = keeper {
+        sweep = sweep.kept_by(keeper);
+    }
+    let outcome = measure_all(&plan, &mut sweep, &visits);
+    let has_samples = sweep.taken().iter().any(|taken| *taken > 0);
+    let (journal, journal_error) = sweep.into_journal();
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(failure) => {
+            // With nothing measured there is nothing to go on with.
+            if let Some(journal) = journal.filter(|_| !has_samples) {
+                let _ = journal.remove();
+            }
+            return Err(failure);
+        }
+    };
+    if let Some(error) = journal_error {
+        record
+            .warnings
+            .push(format!("the run could not have been resumed: {error}"));
+    }
+    match outcome {
+        Outcome::Finished { cases, elapsed_s } => {
+            record.cases = cases;
+            record.elapsed_s = elapsed_s;
+        }
+        Outcome::Interrupted { signal, done } => {
+            return Err(interruption(&plan, journal.as_ref(), signal, done));
+        }
+    }
     finish(&plan, &record)?;
+    if let Some(journal) = journal {
+        journal.remove().map_err(store_failure)?;
+    }
     Ok(if record.is_valid() {
         Exit::Pass
     } else {
         Exit::Invalid
     })
+}
+
+/// Cases that are listed before they are measured.
+const PLAN_LINES_MAX: usize = 24;
+
+/// What keeps a run that may be resumed.
+fn keeper(plan: &Plan, record: &Record) -> Result<Option<Keeper>, Failure> {
+    let Some(directory) = resume::journal_directory(plan) else {
+        return Ok(None);
+    };
+    let header = Header::new(record.clone(), resume::planned(plan));
+    Ok(Some(Keeper {
+        journal: Journal::create(directory, header).map_err(store_failure)?,
+        interrupt: listen()?,
+    }))
+}
+
+/// Goes on with the record of an interrupted run.
+fn resumed(
+    run: Interrupted,
+    plan: &Plan,
+    record: &mut Record,
+) -> Result<(Keeper, Vec<Visit>), Failure> {
+    let Interrupted {
+        mut journal,
+        contents,
+        ..
+    } = run;
+    resume::check(journal.path(), &contents.header, plan, record)?;
+    let now = now_utc();
+    journal.resumed(&now).map_err(store_failure)?;
+    let warnings = std::mem::replace(record, contents.header.record).warnings;
+    for warning in warnings {
+        if !record.warnings.contains(&warning) {
+            record.warnings.push(warning);
+        }
+    }
+    if let Some(sampling) = &mut record.settings.sampling {
+        sampling.resumed_utc = contents.resumed_utc;
+        sampling.resumed_utc.push(now);
+    }
+    let keeper = Keeper {
+        journal,
+        interrupt: listen()?,
+    };
+    Ok((keeper, contents.visits))
+}
+
+fn listen() -> Result<Interrupt, Failure> {
+    Interrupt::listen().map_err(|error| {
+        Failure::new(
+            Exit::System,
+            anyhow::anyhow!("cannot listen to signals: {error}"),
+        )
+    })
+}
+
+/// Says how to go on, then ends as the signal would have ended the program.
+fn interruption(plan: &Plan, journal: Option<&Journal>, signal: i32, done: usize) -> Failure {
+    let cases = plan.cases.len();
+    let remedy = journal.map_or_else(String::new, |journal| {
+        format!(
+            "; go on with bench run --resume {}",
+            journal.path().display()
+        )
+    });
+    let failure = Failure::new(
+        Exit::System,
+        anyhow::anyhow!("interrupted with {done} of {cases} cases done{remedy}"),
+    );
+    eprintln!("bench: {failure}");
+    interrupt::end_by(signal);
+    // Only where the signal's own end could not be had.
+    failure
 }
 
 /// The record of a run that has measured nothing yet.
@@ -63,10 +195,18 @@ fn empty_record(plan: &Plan) -> Record {
             command_line: std::env::args_os()
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect(),
-            repeats: plan.repeats,
-            warmup: plan.warmup,
+            repeats: plan.target.repeats,
+            warmup: plan.warmup.repetitions_max(),
             seed: plan.seed,
             threads: plan.threads.clone(),
+            sampling: Some(Sampling {
+                order: plan.order.name().to_owned(),
+                order_seed: plan.order.seed(),
+                warmup: plan.warmup.name().to_owned(),
+                until_percent: plan.target.until.map(|share| 100.0 * share),
+                max_time_s: plan.target.max_time_s,
+                resumed_utc: Vec::new(),
+            }),
             clock_resolution_s: clock::resolution_s(),
         },
         cases: Vec::new(),
@@ -80,27 +220,37 @@ fn now_utc() -> String {
     now.format(&Rfc3339).unwrap_or_default()
 }
 
-fn measure_all(plan: &Plan, clock_resolution_s: f64) -> Result<Vec<Case>, Failure> {
-    let mut progress = Progress::new(plan);
-    let mut cases = Vec::with_capacity(plan.cases.len());
-    for case in &plan.cases {
-        progress.begin(case);
-        let mut printed = Ok(());
-        let mut observe = |event: Event| {
-            if let Event::Sample(sample) = &event
-                && plan.verbosity != Verbosity::Json
-                && printed.is_ok()
-            {
-                let line = reports::text::seed_line(sample);
-                progress.print_above(|| printed = print_line(&line));
-            }
-            progress.show(&event);
-        };
-        cases.push(measure(case, plan, clock_resolution_s, &mut observe)?);
-        printed?;
-    }
+/// Measures what is not measured yet, printing the line of each sample and drawing progress.
+fn measure_all(plan: &Plan, sweep: &mut Sweep, visits: &[Visit]) -> Result<Outcome, Failure> {
+    let mut lines = Lines::new(plan.cases.len());
+    let take = |lines: &mut Lines, event: &SweepEvent| match event {
+        SweepEvent::Case {
+            case,
+            event: Event::Sample(sample),
+        } if plan.verbosity != Verbosity::Json => {
+            lines.add(*case, reports::text::seed_line(sample));
+        }
+        SweepEvent::Done { case } => lines.done(*case),
+        _ => {}
+    };
+    sweep.take_over(visits, &mut |event| take(&mut lines, &event));
+    let mut progress = Progress::new(plan, sweep.taken());
+    let mut printed = Ok(());
+    let mut print = |lines: &mut Lines, progress: &Progress| {
+        let ready: Vec<String> = std::iter::from_fn(|| lines.next_line()).collect();
+        if !ready.is_empty() && printed.is_ok() {
+            progress.print_above(|| printed = print_line(&ready.join("\n")));
+        }
+    };
+    print(&mut lines, &progress);
+    let outcome = sweep.run(&mut NoProbe, &mut |event| {
+        take(&mut lines, &event);
+        print(&mut lines, &progress);
+        progress.show(&event);
+    })?;
     progress.finish();
-    Ok(cases)
+    printed?;
+    Ok(outcome)
 }
 
 /// Stores and plots the record and prints what is to be printed.

@@ -147,12 +147,17 @@ mod tests {
         assert_eq!(interval_ranks(INTERVAL_MIN - 1), None);
         // Many: near 1.96 standard deviations of sqrt(n) / 2.
         let (left_out, _) = interval_ranks(1_000_000).unwrap();
-        assert!((left_out as f64 - (500_000.0 - 980.0)).abs() < 2.0, "{left_out}");
+        assert!(
+            (left_out as f64 - (500_000.0 - 980.0)).abs() < 2.0,
+            "{left_out}"
+        );
     }
 
     /// Numbers in [0, 1) that are the same in every run.
     fn uniform(state: &mut u64) -> f64 {
-        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (*state >> 11) as f64 / (1u64 << 53) as f64
     }
 
@@ -165,7 +170,9 @@ mod tests {
             let mut promised = 0.0;
             for _ in 0..tries {
                 // Skewed, as run times are; the median is where -ln(1 - u) is for u = 1/2.
-                let values: Vec<f64> = (0..count).map(|_| 1.0 - (1.0 - uniform(&mut state)).ln()).collect();
+                let values: Vec<f64> = (0..count)
+                    .map(|_| 1.0 - (1.0 - uniform(&mut state)).ln())
+                    .collect();
                 let interval = median_interval(&values).unwrap();
                 let true_median = 1.0 + std::f64::consts::LN_2;
                 covered += usize::from((interval.low..=interval.high).contains(&true_median));
@@ -173,7 +180,10 @@ mod tests {
             }
             let share = f64::from(u32::try_from(covered).unwrap()) / f64::from(tries);
             // Four standard deviations of the simulation.
-            assert!((share - promised).abs() < 4.0 * (0.05 * 0.95 / f64::from(tries)).sqrt(), "{count}: {share} for {promised}");
+            assert!(
+                (share - promised).abs() < 4.0 * (0.05 * 0.95 / f64::from(tries)).sqrt(),
+                "{count}: {share} for {promised}"
+            );
         }
     }
 

@@ -85,7 +85,13 @@ fn what_is_no_journal_is_refused_and_left_as_it_is() {
     let header_length = whole.iter().position(|byte| *byte == b'\n').unwrap();
     let mut damaged = whole.clone();
     damaged[header_length + 5] = b'\0';
-    for content in [&damaged[..], &whole[..header_length], b"", b"{}\n", b"\xff\n"] {
+    for content in [
+        &damaged[..],
+        &whole[..header_length],
+        b"",
+        b"{}\n",
+        b"\xff\n",
+    ] {
         fs::write(&path, content).unwrap();
         let error = Journal::open(&path).unwrap_err();
         assert!(matches!(error, StoreError::Journal { .. }), "{error}");
