@@ -36,7 +36,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Measure (the default: `bench --size small` is `bench run --size small`)
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Print a completion script for a shell
     Completions {
         /// The shell

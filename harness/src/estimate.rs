@@ -101,7 +101,7 @@ pub fn estimate(case: &CasePlan, plan: &Plan, calibration: &Calibration) -> Esti
         Warmup::Fixed(count) => count as f64,
         Warmup::Auto => (TIME_MAX_S / repetition_s).ceil().clamp(1.0, WARMUPS),
     };
-    let (mut visits, mut taken) = (0, 0);
+    let (mut visits, mut taken) = (0u32, 0);
     while taken < plan.target.repeats {
         taken += plan.target.batch(taken);
         visits += 1;
@@ -111,16 +111,15 @@ pub fn estimate(case: &CasePlan, plan: &Plan, calibration: &Calibration) -> Esti
     } else {
         visits
     };
-    let warmed_again = (opened - 1) as f64 * plan.warmup.again(run_s) as f64;
+    let warmed_again = f64::from(opened - 1) * plan.warmup.again(run_s) as f64;
     let measuring_s = plan.target.repeats as f64 * (repetition_s + verify_s)
         + (warmups + warmed_again) * repetition_s
         + f64::from(opened) * (VISIT_S + prepare_s);
+    let least_s = warmups * repetition_s + repetition_s + verify_s;
+    let limit_s = |max_s: f64| measuring_s.min(max_s.max(least_s));
     Estimate {
         run_s,
-        case_s: plan
-            .target
-            .max_time_s
-            .map_or(measuring_s, |max_s| measuring_s.min(max_s)),
+        case_s: plan.target.max_time_s.map_or(measuring_s, limit_s),
         needed_bytes: case.needed_bytes(),
     }
 }
@@ -291,30 +290,42 @@ mod tests {
     fn a_plan_says_what_it_will_take() {
         let target = Target::new(3, None, None).unwrap();
         let sizes = "test,1000..10000:3000";
-        check(&plan(sizes, Order::Interleaved, target), 99, &expect![[r#"
-            plan: 10 cases in interleaved order, 3 repeats each, about 4 min, 3.0 GB of memory
-              case                             a repeat   in all  memory
-              test (n = 100), f64, 1 thread     40.0 µs   9.7 ms  0.1 GB
-              test (n = 100), f64, 16 threads    2.5 µs   9.4 ms  0.6 GB
-              n = 1000, f64, 1 thread           40.0 ms    0.4 s  0.1 GB
-              n = 1000, f64, 16 threads          2.5 ms  64.5 ms  0.6 GB
-              n = 4000, f64, 1 thread             2.6 s     11 s  0.5 GB
-              n = 4000, f64, 16 threads           0.2 s    2.0 s  1.0 GB
-              n = 7000, f64, 1 thread              14 s     56 s  1.2 GB
-              n = 7000, f64, 16 threads           0.9 s    5.5 s  1.7 GB
-              n = 10000, f64, 1 thread             40 s    3 min  2.5 GB
-              n = 10000, f64, 16 threads          2.5 s     12 s  3.0 GB"#]]);
-        check(&plan("small", Order::Sequential, target), 1, &expect![[r#"
+        check(
+            &plan(sizes, Order::Interleaved, target),
+            99,
+            &expect![[r"
+                plan: 10 cases in interleaved order, 3 repeats each, about 4 min, 3.0 GB of memory
+                  case                             a repeat   in all  memory
+                  test (n = 100), f64, 1 thread     40.0 µs   9.7 ms  0.1 GB
+                  test (n = 100), f64, 16 threads    2.5 µs   9.4 ms  0.6 GB
+                  n = 1000, f64, 1 thread           40.0 ms    0.4 s  0.1 GB
+                  n = 1000, f64, 16 threads          2.5 ms  64.5 ms  0.6 GB
+                  n = 4000, f64, 1 thread             2.6 s     11 s  0.5 GB
+                  n = 4000, f64, 16 threads           0.2 s    2.0 s  1.0 GB
+                  n = 7000, f64, 1 thread              14 s     56 s  1.2 GB
+                  n = 7000, f64, 16 threads           0.9 s    7.4 s  1.7 GB
+                  n = 10000, f64, 1 thread             40 s    3 min  2.5 GB
+                  n = 10000, f64, 16 threads          2.5 s     12 s  3.0 GB"]],
+        );
+        check(
+            &plan("small", Order::Sequential, target),
+            1,
+            &expect![[r"
             plan: 2 cases in sequential order, 3 repeats each, about 3 min, 3.0 GB of memory
               case                              a repeat  in all  memory
               small (n = 10000), f64, 1 thread      40 s   3 min  2.5 GB
-              and 1 more (see all with --plan)"#]]);
+              and 1 more (see all with --plan)"]],
+        );
         let until = Target::new(3, Some("0.5%"), Some("20s")).unwrap();
-        check(&plan("small", Order::Random(1), until), 99, &expect![[r#"
-            plan: 2 cases in random order, at least 6 repeats each until the median is known within 0.5 % or 20 s each, at least 40 s, 3.0 GB of memory
-              case                                a repeat  in all  memory
-              small (n = 10000), f64, 1 thread        40 s    20 s  2.5 GB
-              small (n = 10000), f64, 16 threads     2.5 s    20 s  3.0 GB"#]]);
+        check(
+            &plan("small", Order::Random(1), until),
+            99,
+            &expect![[r"
+                plan: 2 cases in random order, at least 6 repeats each until the median is known within 0.5 % or 20 s each, at least 101 s, 3.0 GB of memory
+                  case                                a repeat  in all  memory
+                  small (n = 10000), f64, 1 thread        40 s    81 s  2.5 GB
+                  small (n = 10000), f64, 16 threads     2.5 s    20 s  3.0 GB"]],
+        );
     }
 
     /// For ten thousand cases of any size: nothing overflows.

@@ -66,7 +66,7 @@ fn original_args(path: &Path, header: &Header, now: &RunArgs) -> Result<RunArgs,
     })?;
     let args = match cli.command {
         None => cli.run,
-        Some(Command::Run(args)) => args,
+        Some(Command::Run(args)) => *args,
         Some(_) => {
             return Err(Failure::usage(anyhow::anyhow!(
                 "cannot resume {}: it does not come from measuring",

@@ -19,10 +19,6 @@ pub const REPETITIONS_MAX: usize = 10;
 /// After this time no further repetition is begun.
 pub const TIME_MAX_S: f64 = 1.0;
 
-/// A case that others were measured in between has to fetch its code and data again. That is below a thousandth of a
-/// sample that takes longer than this.
-const AGAIN_BELOW_S: f64 = 0.25;
-
 /// How much to warm up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warmup {
@@ -45,11 +41,13 @@ impl Warmup {
         }
     }
 
-    /// How many repetitions come before further samples of a case whose last one took this long, after other cases.
+    /// How many repetitions come before further samples of a case whose last one took this long, after other cases. These
+    /// have left the processor warm but caches and packing buffers full of their own: one repetition sets that right, and
+    /// of what takes longer than [`TIME_MAX_S`] it is a few thousandths.
     pub fn again(self, last_run_time_s: f64) -> usize {
         match self {
             Self::Fixed(count) => count,
-            Self::Auto => usize::from(last_run_time_s < AGAIN_BELOW_S),
+            Self::Auto => usize::from(last_run_time_s < TIME_MAX_S),
         }
     }
 

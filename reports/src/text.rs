@@ -108,7 +108,9 @@ fn statistics(summary: &Summary, samples: usize) -> String {
 /// The interval of a summary's median, with its own width's digits, for example `95 % interval 107.5 to 108.6`; `None` when
 /// there were too few samples for one.
 fn interval(summary: &Summary) -> Option<String> {
-    let (low, high) = (summary.gflops_median_low?, summary.gflops_median_high?);
+    let finite = |end: Option<f64>| end.filter(|value| value.is_finite());
+    let low = finite(summary.gflops_median_low)?;
+    let high = finite(summary.gflops_median_high)?;
     let end = |value| beside(value, summary.gflops_median, high - low);
     // The coverage is the least possible above 95 %: nobody asks for its decimals.
     Some(format!("95 % interval {} to {}", end(low), end(high)))
