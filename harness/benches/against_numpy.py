@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""bench against numpy: the article's script and ours, interleaved, at the same n, type and number of threads.
+"""bench against its peers: numpy with the article's script, and any BLAS library, interleaved at the same n, type and threads.
 
-    harness/benches/against_numpy.py ./bench.run [--quick] [--only N] [--rounds N] [--python PYTHON]
+    harness/benches/against_numpy.py ./bench.run [--quick] [--only N] [--rounds N] [--python PYTHON] [--library PATH]...
 
-numpy is the newest that pip finds for the Python given, in a virtual environment of its own below target/. Each round
-runs both programs once, in alternating order; each program warms up (not at n = 10000, where that is lost in the noise
-and takes minutes) and then takes its samples. The table gives the median GFLOPS of all samples of each and their ratio;
-and, since the machine's speed drifts from round to round, the ratio in each round: the median of those, the least, the
-greatest.
+numpy is the newest that pip finds for the Python given, in a virtual environment of its own below target/. A library is
+loaded by bench itself, which calls it once for each product with the library's own threads (--driver library), as its users do.
+A round visits the sides in the order A B B A, so that a drift of the machine reaches both alike; a side's figure in a round is the
+median of both visits' samples. Each visit warms up and then takes its samples. The table gives the median GFLOPS of all
+samples of each and, of the ratios of the rounds, the median, the least, and the greatest.
 """
 
 import argparse
@@ -45,9 +45,9 @@ for _ in range(repeats):
     print(run_np_norm(n, dtype)[2])
 """
 
-# n, repeats of a round, warm-ups before them, rounds
-CASES = [(100, 300, 1, 11), (1000, 30, 1, 15), (5000, 3, 1, 5), (10000, 2, 0, 3)]
-QUICK_CASES = [(100, 300, 1, 5), (1000, 10, 1, 3), (2000, 5, 1, 3)]
+# n, repeats of a visit, warm-ups before them, rounds of two visits a side
+CASES = [(100, 300, 20, 9), (1000, 20, 2, 9), (2000, 6, 1, 7), (5000, 3, 1, 5), (10000, 1, 0, 3)]
+QUICK_CASES = [(100, 300, 20, 5), (1000, 10, 1, 3), (2000, 5, 1, 3)]
 
 
 def python_with_numpy(base):
@@ -69,9 +69,9 @@ def measure_numpy(python, n, dtype, repeats, warmup, threads):
     return [float(line) for line in output.split()]
 
 
-def measure_bench(bench, n, dtype, repeats, warmup, threads):
+def measure_bench(bench, n, dtype, repeats, warmup, threads, options=()):
     command = [bench, "--size", n, "--dtype", dtype, "--threads", threads, "--repeats", repeats]
-    command += ["--warmup", warmup, "--output", "-"]
+    command += ["--warmup", warmup, "--no-peak", "--output", "-", *options]
     output = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout
     samples = json.loads(output)["cases"][0]["samples"]
     if not all(sample["verification"]["passed"] for sample in samples):
@@ -79,19 +79,18 @@ def measure_bench(bench, n, dtype, repeats, warmup, threads):
     return [sample["gflops"] for sample in samples]
 
 
-def compare(bench, python, n, dtype, repeats, warmup, rounds, threads):
-    ours, theirs, ratios = [], [], []
+def compare(ours, theirs, rounds):
+    """All samples of both sides, and the ratio of the medians in each round of A B B A."""
+    all_ours, all_theirs, ratios = [], [], []
     for index in range(rounds):
-        sides = [
-            lambda: measure_bench(bench, n, dtype, repeats, warmup, threads),
-            lambda: measure_numpy(python, n, dtype, repeats, warmup, threads),
-        ]
-        order = [0, 1] if index % 2 == 0 else [1, 0]
-        samples = {side: sides[side]() for side in order}
-        ours += samples[0]
-        theirs += samples[1]
-        ratios.append(statistics.median(samples[0]) / statistics.median(samples[1]))
-    return statistics.median(ours), statistics.median(theirs), ratios
+        order = "ABBA" if index % 2 == 0 else "BAAB"
+        visits = {"A": [], "B": []}
+        for side in order:
+            visits[side] += ours() if side == "A" else theirs()
+        all_ours += visits["A"]
+        all_theirs += visits["B"]
+        ratios.append(statistics.median(visits["A"]) / statistics.median(visits["B"]))
+    return statistics.median(all_ours), statistics.median(all_theirs), ratios
 
 
 def main():
@@ -101,6 +100,7 @@ def main():
     parser.add_argument("--only", type=int, metavar="N", help="this n alone")
     parser.add_argument("--rounds", type=int, help="rounds of every case")
     parser.add_argument("--python", default=sys.executable, help="the Python to install numpy for: newer ones get newer ones")
+    parser.add_argument("--library", type=pathlib.Path, action="append", default=[], help="a BLAS to compare with, too")
     arguments = parser.parse_args()
     bench = arguments.bench.resolve()
     python = python_with_numpy(arguments.python)
@@ -108,20 +108,26 @@ def main():
         [python, "-c", "import numpy; print(numpy.__version__)"], check=True, capture_output=True, text=True
     ).stdout.strip()
     cpus = len(os.sched_getaffinity(0))
-    print(f"{bench.name} against numpy {version}, median GFLOPS")
-    print(f"{'n':>6} {'type':>5} {'threads':>7} {'bench':>9} {'numpy':>9} {'ratio':>7} {'paired':>7} {'least':>7} {'greatest':>9}")
+    print(f"{bench.name} against numpy {version} and {len(arguments.library)} libraries, median GFLOPS")
+    print(f"{'n':>6} {'type':>5} {'threads':>7} {'peer':>24} {'bench':>9} {'peer':>9} {'ratio':>7} {'least':>7} {'greatest':>9}")
     cases = QUICK_CASES if arguments.quick else CASES
     for n, repeats, warmup, rounds in [case for case in cases if arguments.only in (None, case[0])]:
         for dtype in ("f64", "f32"):
             for threads in (1, 2)[: min(2, cpus)]:
-                ours, theirs, ratios = compare(
-                    bench, python, n, dtype, repeats, warmup, arguments.rounds or rounds, threads
-                )
-                print(
-                    f"{n:>6} {dtype:>5} {threads:>7} {ours:>9.1f} {theirs:>9.1f}"
-                    f" {ours / theirs:>7.3f} {statistics.median(ratios):>7.3f} {min(ratios):>7.3f} {max(ratios):>9.3f}",
-                    flush=True,
-                )
+                case = (n, dtype, repeats, warmup, threads)
+                peers = {f"numpy {version}": lambda: measure_numpy(python, *case)}
+                for library in arguments.library:
+                    options = ("--blas", library, "--driver", "library")
+                    peers[library.name] = lambda options=options: measure_bench(bench, *case, options)
+                for name, peer in peers.items():
+                    ours, theirs, ratios = compare(
+                        lambda: measure_bench(bench, *case), peer, arguments.rounds or rounds
+                    )
+                    print(
+                        f"{n:>6} {dtype:>5} {threads:>7} {name[:24]:>24} {ours:>9.1f} {theirs:>9.1f}"
+                        f" {statistics.median(ratios):>7.3f} {min(ratios):>7.3f} {max(ratios):>9.3f}",
+                        flush=True,
+                    )
 
 
 if __name__ == "__main__":
