@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use results::journal::{Header, Journal, Visit};
-use results::record::{Record, SCHEMA_VERSION, Settings};
-use results::sampling::Sampling;
+use results::record::{Case, Record, SCHEMA_VERSION, Settings};
+use results::sampling::{Sampling, StoppedBecause};
 use results::{StoreError, StoredRecord, store};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -86,6 +86,10 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
         Outcome::Finished { cases, elapsed_s } => {
             record.cases = cases;
             record.elapsed_s = elapsed_s;
+            if let Some(warning) = imprecision(&plan, &record.cases) {
+                eprintln!("bench: warning: {warning}");
+                record.warnings.push(warning);
+            }
         }
         Outcome::Interrupted { signal, done } => {
             return Err(interruption(&plan, journal.as_ref(), signal, done));
@@ -155,6 +159,19 @@ fn listen() -> Result<Interrupt, Failure> {
             anyhow::anyhow!("cannot listen to signals: {error}"),
         )
     })
+}
+
+/// That some medians are not as precise as was asked for.
+fn imprecision(plan: &Plan, cases: &[Case]) -> Option<String> {
+    plan.target.until?;
+    let is_imprecise = |case: &&Case| case.stopped_because != Some(StoppedBecause::Precision);
+    match cases.iter().filter(is_imprecise).count() {
+        0 => None,
+        count => Some(format!(
+            "the median of {count} of {} cases is not known as precisely as --until asked for",
+            cases.len()
+        )),
+    }
 }
 
 /// Says how to go on, then ends as the signal would have ended the program.
