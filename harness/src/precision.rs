@@ -1,4 +1,7 @@
 //! When a case has been repeated enough.
+//!
+//! The interval is looked at after every visit, and who looks often stops a little too early now and then: of simulated
+//! cases the intervals cover the median in 92 to 97 % instead of 95 % or more (`stopping_early_costs_little_coverage`).
 
 use results::record::Sample;
 use results::sampling::StoppedBecause;
@@ -147,26 +150,20 @@ fn plain_number(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use results::record::Verification;
 
     fn samples(gflops: &[f64]) -> Vec<Sample> {
         gflops.iter().map(|gflops| sample(*gflops, true)).collect()
     }
 
     fn sample(gflops: f64, passed: bool) -> Sample {
-        serde_json::from_value(serde_json::json!({
-            "seed": 1, "run_time_s": 1.0, "cpu_time_s": 1.0, "gflops": gflops, "norm": 1.0,
-            "verification": serde_json::to_value(Verification {
-                passed,
-                scaled_residual: 0.0,
-                scaled_residual_bound: 1.0,
-                norm_error: 0.0,
-                norm_error_bound: 1.0,
-                norm_expected: 1.0,
-                norm_tolerance: 1.0,
-            }).unwrap(),
-        }))
-        .unwrap()
+        // Read from JSON, so that what a sample may hold besides is left out here.
+        let text = r#"{"seed": 1, "run_time_s": 1.0, "cpu_time_s": 1.0, "gflops": 1.0, "norm": 1.0, "verification":
+            {"passed": true, "scaled_residual": 0.0, "scaled_residual_bound": 1.0, "norm_error": 0.0,
+             "norm_error_bound": 1.0, "norm_expected": 1.0, "norm_tolerance": 1.0}}"#;
+        let mut sample: Sample = serde_json::from_str(text).unwrap();
+        sample.gflops = gflops;
+        sample.verification.passed = passed;
+        sample
     }
 
     #[test]
@@ -236,6 +233,36 @@ mod tests {
         // Repeats become the least number.
         let target = Target::new(8, Some("1%"), None).unwrap();
         assert_eq!(target.reached(&samples(&narrow), 0.0), None);
+    }
+
+    /// Repeats a case whose samples are skewed as run times are, until it is known, and asks how often the interval that
+    /// it ended with covers the true median.
+    #[test]
+    fn stopping_early_costs_little_coverage() {
+        let mut state = 7u64;
+        let mut noise = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            -(1.0 - (state >> 11) as f64 / (1u64 << 53) as f64).ln()
+        };
+        for (sigma, until) in [(0.01, "0.5%"), (0.03, "1%"), (0.06, "2%")] {
+            let target = Target::new(1, Some(until), None).unwrap();
+            let true_median = 1.0 - sigma * std::f64::consts::LN_2;
+            let tries = 400;
+            let covered = (0..tries).filter(|_| {
+                let mut taken: Vec<Sample> = Vec::new();
+                while target.reached(&taken, 0.0).is_none() {
+                    let batch = target.batch(taken.len());
+                    taken.extend((0..batch).map(|_| sample(1.0 - sigma * noise(), true)));
+                }
+                let gflops: Vec<f64> = taken.iter().map(|sample| sample.gflops).collect();
+                let interval = statistics::median_interval(&gflops).unwrap();
+                (interval.low..=interval.high).contains(&true_median)
+            });
+            let share = covered.count() as f64 / f64::from(tries);
+            assert!(share > 0.88, "{sigma} until {until}: {share}");
+        }
     }
 
     #[test]

@@ -38,37 +38,23 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     };
     let plan = Plan::new(interrupted.as_ref().map_or(args, |run| &run.args))?;
     if args.plan {
-        let calibrations = estimate::calibrate(&plan)?;
-        print_line(&estimate::text(&plan, &calibrations, usize::MAX))?;
+        print_line(&plan_text(&plan, usize::MAX)?)?;
         return Ok(Exit::Pass);
     }
-    if let Destination::Directory(directory) = &plan.destination {
-        store::prepare_directory(directory).map_err(store_failure)?;
-    }
-    let mut record = empty_record(&plan);
-    let (keeper, visits) = match interrupted {
-        Some(run) => {
-            let (keeper, visits) = resumed(run, &plan, &mut record)?;
-            (Some(keeper), visits)
-        }
-        None => (keeper(&plan, &record)?, Vec::new()),
-    };
-    for warning in &record.warnings {
-        eprintln!("bench: warning: {warning}");
-    }
-    if plan.cases.len() > 1 && plan.verbosity == Verbosity::Normal && io::stderr().is_terminal() {
-        let calibrations = estimate::calibrate(&plan)?;
-        eprintln!("{}", estimate::text(&plan, &calibrations, PLAN_LINES_MAX));
-    }
-    let mut sweep = Sweep::new(&plan, record.settings.clock_resolution_s, started);
-    if let Some(keeper) = keeper {
-        sweep = sweep.kept_by(keeper);
-    }
+    let (mut record, visits, keeper) = begin(&plan, interrupted)?;
+    announce(&plan, &record)?;
+    let mut sweep = Sweep::new(&plan, record.settings.clock_resolution_s, started, keeper);
     let outcome = measure_all(&plan, &mut sweep, &visits);
     let has_samples = sweep.taken().iter().any(|taken| *taken > 0);
     let (journal, journal_error) = sweep.into_journal();
-    let outcome = match outcome {
-        Ok(outcome) => outcome,
+    match outcome {
+        Ok(Outcome::Finished { cases, elapsed_s }) => {
+            record.cases = cases;
+            record.elapsed_s = elapsed_s;
+        }
+        Ok(Outcome::Interrupted { signal, done }) => {
+            return Err(interruption(&plan, journal.as_ref(), signal, done));
+        }
         Err(failure) => {
             // With nothing measured there is nothing to go on with.
             if let Some(journal) = journal.filter(|_| !has_samples) {
@@ -76,24 +62,11 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
             }
             return Err(failure);
         }
-    };
-    if let Some(error) = journal_error {
-        record
-            .warnings
-            .push(format!("the run could not have been resumed: {error}"));
     }
-    match outcome {
-        Outcome::Finished { cases, elapsed_s } => {
-            record.cases = cases;
-            record.elapsed_s = elapsed_s;
-            if let Some(warning) = imprecision(&plan, &record.cases) {
-                eprintln!("bench: warning: {warning}");
-                record.warnings.push(warning);
-            }
-        }
-        Outcome::Interrupted { signal, done } => {
-            return Err(interruption(&plan, journal.as_ref(), signal, done));
-        }
+    let unkept = journal_error.map(|error| format!("the run could not have been resumed: {error}"));
+    for warning in unkept.into_iter().chain(imprecision(&plan, &record.cases)) {
+        eprintln!("bench: warning: {warning}");
+        record.warnings.push(warning);
     }
     finish(&plan, &record)?;
     if let Some(journal) = journal {
@@ -104,6 +77,40 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     } else {
         Exit::Invalid
     })
+}
+
+/// The record that measuring fills, what an interrupted run has found already, and what keeps the rest.
+fn begin(
+    plan: &Plan,
+    interrupted: Option<Interrupted>,
+) -> Result<(Record, Vec<Visit>, Option<Keeper>), Failure> {
+    if let Destination::Directory(directory) = &plan.destination {
+        store::prepare_directory(directory).map_err(store_failure)?;
+    }
+    let mut record = empty_record(plan);
+    if let Some(run) = interrupted {
+        let (keeper, visits) = resumed(run, plan, &mut record)?;
+        return Ok((record, visits, Some(keeper)));
+    }
+    let keeper = keeper(plan, &record)?;
+    Ok((record, Vec::new(), keeper))
+}
+
+/// Says what should be known before measuring: warnings, and to who sits at a terminal what a sweep will take.
+fn announce(plan: &Plan, record: &Record) -> Result<(), Failure> {
+    for warning in &record.warnings {
+        eprintln!("bench: warning: {warning}");
+    }
+    let is_watched = plan.verbosity == Verbosity::Normal && io::stderr().is_terminal();
+    if is_watched && plan.cases.len() > 1 {
+        eprintln!("{}", plan_text(plan, PLAN_LINES_MAX)?);
+    }
+    Ok(())
+}
+
+fn plan_text(plan: &Plan, lines_max: usize) -> Result<String, Failure> {
+    let calibrations = estimate::calibrate(plan)?;
+    Ok(estimate::text(plan, &calibrations, lines_max))
 }
 
 /// Cases that are listed before they are measured.

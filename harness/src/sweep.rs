@@ -91,24 +91,22 @@ pub enum Outcome {
 }
 
 impl<'a> Sweep<'a> {
-    /// A sweep that has measured nothing; `started` is when its run began.
-    pub fn new(plan: &'a Plan, clock_resolution_s: f64, started: Instant) -> Self {
+    /// A sweep that has measured nothing; `started` is when its run began. What it finds is kept if there is a keeper.
+    pub fn new(
+        plan: &'a Plan,
+        clock_resolution_s: f64,
+        started: Instant,
+        keeper: Option<Keeper>,
+    ) -> Self {
         Self {
             plan,
             clock_resolution_s,
             states: plan.cases.iter().map(|_| State::default()).collect(),
-            keeper: None,
+            keeper,
             started,
             elapsed_before_s: 0.0,
             journal_error: None,
         }
-    }
-
-    /// Keeps what is found from here on.
-    #[must_use]
-    pub fn kept_by(mut self, keeper: Keeper) -> Self {
-        self.keeper = Some(keeper);
-        self
     }
 
     /// Takes over what an interrupted run has found, and tells the observer as if it happened now.
