@@ -30,6 +30,7 @@ fn python_fixed(value: f64, decimals: usize) -> String {
 /// One case in one line, for example
 /// `matmul-norm n=10000 f64, 2 threads: median 108.2 GFLOPS (best 109.0, spread 1.3 %, 3 of 3 samples verified)`.
 ///
+/// From six samples on it also has the interval of the median: `(95 % interval 107.5 to 108.6, best 109.0, ...)`.
 /// When samples failed their verification it says INVALID, how many, and which check failed with its worst figure.
 pub fn case_summary(case: &Case) -> String {
     let label = case_label(case);
@@ -97,10 +98,22 @@ fn statistics(summary: &Summary, samples: usize) -> String {
         return format!("median {median} GFLOPS ({verified})");
     }
     format!(
-        "median {median} GFLOPS (best {}, spread {}, {verified})",
+        "median {median} GFLOPS ({}best {}, spread {}, {verified})",
+        interval(summary).map_or_else(String::new, |interval| format!("{interval}, ")),
         best(summary),
         percent(summary.spread_percent),
     )
+}
+
+/// The interval of a summary's median, with its own width's digits, for example `95 % interval 107.5 to 108.6`; `None` when
+/// there were too few samples for one.
+fn interval(summary: &Summary) -> Option<String> {
+    let finite = |end: Option<f64>| end.filter(|value| value.is_finite());
+    let low = finite(summary.gflops_median_low)?;
+    let high = finite(summary.gflops_median_high)?;
+    let end = |value| beside(value, summary.gflops_median, high - low);
+    // The coverage is the least possible above 95 %: nobody asks for its decimals.
+    Some(format!("95 % interval {} to {}", end(low), end(high)))
 }
 
 /// A summary's median, with the digits that its spread leaves it.
