@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use kernels::{Driver, Kernel, Multiplier, Team, flop, matmul_norm};
+use kernels::verify::NormCheck;
+use kernels::{Driver, Kernel, Multiplier, Team, flop};
 use results::record::{Case, Sample, Verification};
 use results::statistics;
 
@@ -37,7 +38,7 @@ pub fn measure(
     let team = Team::new(plan.threads.count, None).map_err(|error| failed(error.into()))?;
     let threads_used = team.size();
     let multiplier = Multiplier::new(Arc::new(team), Driver::Team).map_err(Failure::usage)?;
-    let mut kernel = matmul_norm::boxed(case.size.n, case.dtype, multiplier)
+    let mut kernel = (case.kernel.make)(case.size.n, case.dtype, multiplier)
         .map_err(|error| failed(error.into()))?;
     warm_up(kernel.as_mut(), plan, observe);
     let mut samples = Vec::with_capacity(plan.repeats);
@@ -60,8 +61,10 @@ pub fn measure(
         threads_used,
         matrix_bytes: kernel.matrix_bytes(),
         flop: kernel.flop(),
+        bytes: kernel.bytes(),
         summary: statistics::summarize(&samples),
         samples,
+        peak: None,
     })
 }
 
@@ -85,6 +88,8 @@ fn sample(
         kernel.damage();
     }
     let verification = kernel.verify(norm);
+    let of_norm =
+        |figure: fn(&NormCheck) -> f64| verification.norm.as_ref().map_or(f64::NAN, figure);
     Sample {
         seed,
         run_time_s: elapsed.run_time_s,
@@ -95,10 +100,10 @@ fn sample(
             passed: verification.passed(),
             scaled_residual: verification.scaled_residual,
             scaled_residual_bound: verification.scaled_residual_bound,
-            norm_error: verification.norm_error,
-            norm_error_bound: verification.norm_error_bound,
-            norm_expected: verification.norm_expected,
-            norm_tolerance: verification.norm_tolerance,
+            norm_error: of_norm(|check| check.error),
+            norm_error_bound: of_norm(|check| check.error_bound),
+            norm_expected: of_norm(|check| check.expected),
+            norm_tolerance: of_norm(|check| check.tolerance),
         },
     }
 }

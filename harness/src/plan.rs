@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use kernels::{Dtype, matmul_norm, openblas};
+use kernels::{Definition, Dtype, openblas, registry};
 use results::record;
 
 use crate::cli::RunArgs;
@@ -27,6 +27,8 @@ pub struct Plan {
     pub threads: record::Threads,
     /// Where records go.
     pub destination: Destination,
+    /// Whether the machine's own limits are measured.
+    pub peak: bool,
     /// Whether a plot is drawn beside the record.
     pub plot: bool,
     /// What is printed.
@@ -44,6 +46,8 @@ pub struct Plan {
 /// One case to be measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CasePlan {
+    /// What is measured.
+    pub kernel: &'static Definition,
     /// The matrices' order.
     pub size: Size,
     /// Their elements' type.
@@ -102,6 +106,7 @@ impl Plan {
             } else {
                 Destination::Directory(args.output.clone())
             },
+            peak: !args.no_peak,
             plot: !args.no_plot,
             verbosity: verbosity(args),
             topology,
@@ -118,10 +123,16 @@ fn variable(name: &str) -> Option<String> {
 fn cases(args: &RunArgs) -> Result<Vec<CasePlan>, Failure> {
     let dtype = dtype(&args.dtype)?;
     let sizes = Size::parse_list(&args.size).map_err(Failure::usage)?;
-    Ok(sizes
-        .into_iter()
-        .map(|size| CasePlan { size, dtype })
-        .collect())
+    let mut cases = Vec::new();
+    for name in args.kernel.split(',') {
+        let kernel = registry::find(name.trim()).map_err(Failure::usage)?;
+        cases.extend(sizes.iter().map(|size| CasePlan {
+            kernel,
+            size: size.clone(),
+            dtype,
+        }));
+    }
+    Ok(cases)
 }
 
 fn dtype(text: &str) -> Result<Dtype, Failure> {
@@ -170,13 +181,18 @@ fn check_memory(case: &CasePlan, threads: usize, memory: &Memory) -> Result<(), 
     let Some(available_bytes) = memory.available_bytes else {
         return Ok(());
     };
-    let CasePlan { size, dtype } = case;
-    let matrices = matmul_norm::matrix_bytes(size.n, *dtype).unwrap_or(u64::MAX);
+    let CasePlan {
+        kernel,
+        size,
+        dtype,
+    } = case;
+    let matrix_bytes = |n| (kernel.matrix_bytes)(n, *dtype).unwrap_or(u64::MAX);
+    let matrices = matrix_bytes(size.n);
     let needed = memory::needed_bytes(matrices, threads);
     if needed <= available_bytes {
         return Ok(());
     }
-    let remedy = match memory::largest_n(available_bytes, dtype.size_bytes(), threads) {
+    let remedy = match memory::largest_n(available_bytes, threads, matrix_bytes) {
         0 => "free some memory".to_owned(),
         n => format!("the largest that fits is --size {n}"),
     };
@@ -186,8 +202,13 @@ fn check_memory(case: &CasePlan, threads: usize, memory: &Memory) -> Result<(), 
         }
         _ => "",
     };
+    let what = if *kernel == registry::KERNELS[0] {
+        String::new()
+    } else {
+        format!("{} of ", kernel.name)
+    };
     Err(Failure::usage(anyhow::anyhow!(
-        "cannot run {size} in {dtype}: it needs {} and {} ({remedy}{single})",
+        "cannot run {what}{size} in {dtype}: it needs {} and {} ({remedy}{single})",
         gigabytes(needed),
         memory.limited_by.describe(&gigabytes(available_bytes)),
     )))
@@ -210,7 +231,12 @@ mod tests {
     };
 
     fn check(size: &str, dtype: Dtype, expected: &Expect) {
+        check_kernel("matmul-norm", size, dtype, expected);
+    }
+
+    fn check_kernel(kernel: &str, size: &str, dtype: Dtype, expected: &Expect) {
         let case = CasePlan {
+            kernel: registry::find(kernel).unwrap(),
             size: Size::parse(size).unwrap(),
             dtype,
         };
@@ -245,6 +271,15 @@ mod tests {
                 "cannot run n = 2147483647 in f64: it needs 18446744073.7 GB and this host has 24.0 GB free (the largest that fits is --size 31500)"
             ],
         );
+    }
+
+    #[test]
+    fn each_kernel_takes_its_own_memory() {
+        check_kernel("lu-solve", "38000", Dtype::F64, &expect![["fits"]]);
+        check_kernel("lu-solve", "huge", Dtype::F64, &expect!["cannot run lu-solve of huge (n = 40000) in f64: it needs 25.7 GB and this host has 24.0 GB free (the largest that fits is --size 38600 or --dtype f32)"]);
+        check_kernel("triad", "huge", Dtype::F32, &expect![["fits"]]);
+        check_kernel("gemm", "huge", Dtype::F64, &expect!["cannot run gemm of huge (n = 40000) in f64: it needs 38.5 GB and this host has 24.0 GB free (the largest that fits is --size 31500 or --dtype f32)"]);
+        check_kernel("fma-peak", "2147483647", Dtype::F64, &expect![["fits"]]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub struct Progress {
     flop_total: f64,
     flop_done: f64,
     flop_each: f64,
+    threads: usize,
     repetitions_done: u64,
 }
 
@@ -36,7 +37,9 @@ impl Progress {
         bar.set_style(
             ProgressStyle::with_template("{bar:24} {msg}").expect("the template is right"),
         );
-        let flop_total = plan.cases.iter().map(|case| flop(case) * each as f64).sum();
+        let threads = plan.threads.count;
+        let flop = |case| flop(case, threads) * each as f64;
+        let flop_total = plan.cases.iter().map(flop).sum();
         Self {
             bar,
             started: Instant::now(),
@@ -45,14 +48,15 @@ impl Progress {
             flop_total,
             flop_done: 0.0,
             flop_each: 0.0,
+            threads,
             repetitions_done: 0,
         }
     }
 
     /// The next case begins.
     pub fn begin(&mut self, case: &CasePlan) {
-        self.case = format!("{}, {}", case.size, case.dtype);
-        self.flop_each = flop(case);
+        self.case = format!("{}, {}, {}", case.kernel.name, case.size, case.dtype);
+        self.flop_each = flop(case, self.threads);
     }
 
     /// Shows what is about to happen, with the time spent and, once something was done, the time that all will take.
@@ -92,8 +96,8 @@ impl Progress {
     }
 }
 
-fn flop(case: &CasePlan) -> f64 {
-    kernels::flop::matmul_norm(case.size.n)
+fn flop(case: &CasePlan, threads: usize) -> f64 {
+    (case.kernel.flop)(case.size.n, threads)
 }
 
 fn seconds(time: Duration) -> String {

@@ -3,9 +3,11 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use results::record::{Case, Record, SCHEMA_VERSION, Settings};
+use kernels::Dtype;
+use kernels::kernel::Printed;
+use results::record::{Case, Record, SCHEMA_VERSION, Sample, Settings};
 use results::{StoreError, StoredRecord, store};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -14,9 +16,12 @@ use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::measure::{Event, measure};
 use crate::output::print_line;
-use crate::plan::{Destination, INJECT_FAULT, Plan, Verbosity};
+use crate::plan::{CasePlan, Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
-use crate::{clock, host, software};
+use crate::{clock, host, limit, software};
+
+/// How long limits that were measured before the cases hold for these.
+const LIMITS_HOLD: Duration = Duration::from_secs(5);
 
 /// Carries out `bench run`.
 ///
@@ -34,7 +39,18 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     for warning in &record.warnings {
         eprintln!("bench: warning: {warning}");
     }
+    let request = plan.peak.then(|| limit_request(&plan));
+    let mut limits = request.as_ref().map(limit::before);
+    let measuring = Instant::now();
     record.cases = measure_all(&plan, record.settings.clock_resolution_s)?;
+    if let (Some(request), Some(limits)) = (&request, &mut limits) {
+        // A machine drifts: what was measured long ago says little of now.
+        if measuring.elapsed() > LIMITS_HOLD {
+            limit::after(request, limits);
+        }
+        record.cases.iter_mut().for_each(|case| limits.rate(case));
+    }
+    record.limits = limits;
     record.elapsed_s = started.elapsed().as_secs_f64();
     finish(&plan, &record)?;
     Ok(if record.is_valid() {
@@ -42,6 +58,23 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     } else {
         Exit::Invalid
     })
+}
+
+/// What of the machine's limits matters to this plan.
+fn limit_request(plan: &Plan) -> limit::Request {
+    let mut dtypes: Vec<Dtype> = Vec::new();
+    for case in &plan.cases {
+        if !dtypes.contains(&case.dtype) {
+            dtypes.push(case.dtype);
+        }
+    }
+    limit::Request {
+        dtypes,
+        threads: plan.threads.count,
+        cpus: None,
+        cache_bytes: limit::last_level_bytes(&plan.topology.caches),
+        memory_bytes: plan.memory.available_bytes,
+    }
 }
 
 /// The record of a run that has measured nothing yet.
@@ -70,6 +103,7 @@ fn empty_record(plan: &Plan) -> Record {
             clock_resolution_s: clock::resolution_s(),
         },
         cases: Vec::new(),
+        limits: None,
         warnings,
     }
 }
@@ -91,7 +125,7 @@ fn measure_all(plan: &Plan, clock_resolution_s: f64) -> Result<Vec<Case>, Failur
                 && plan.verbosity != Verbosity::Json
                 && printed.is_ok()
             {
-                let line = reports::text::seed_line(sample);
+                let line = repeat_line(case, sample);
                 progress.print_above(|| printed = print_line(&line));
             }
             progress.show(&event);
@@ -101,6 +135,20 @@ fn measure_all(plan: &Plan, clock_resolution_s: f64) -> Result<Vec<Case>, Failur
     }
     progress.finish();
     Ok(cases)
+}
+
+/// What is printed of one repeat.
+fn repeat_line(case: &CasePlan, sample: &Sample) -> String {
+    match case.kernel.printed {
+        Printed::Norm => reports::text::seed_line(sample),
+        Printed::Residual => {
+            let n = case.size.n;
+            // Operations and bytes stand in the same ratio whatever the number of threads.
+            let bytes = case.kernel.bytes.map(|bytes| bytes(n, case.dtype));
+            let rate = reports::Rate::new((case.kernel.flop)(n, 1), bytes);
+            reports::text::residual_line(sample, rate)
+        }
+    }
 }
 
 /// Stores and plots the record and prints what is to be printed.
@@ -116,6 +164,10 @@ fn finish(plan: &Plan, record: &Record) -> Result<(), Failure> {
         }
         Verbosity::Quiet => Ok(()),
         Verbosity::Normal => {
+            let limits = record.limits.as_ref().and_then(reports::text::limits_line);
+            if let Some(line) = limits {
+                print_line(&line)?;
+            }
             for case in &record.cases {
                 print_line(&reports::text::case_summary(case))?;
             }

@@ -14,7 +14,7 @@
 use std::hint::black_box;
 
 use crate::fma::{self, Isa, Step};
-use crate::kernel::{Definition, Kernel, Printed, Rate};
+use crate::kernel::{Definition, Kernel, Printed};
 use crate::verify::worse;
 use crate::{Dtype, Element, Multiplier, Verification, openblas};
 
@@ -33,10 +33,10 @@ pub const DEFINITION: Definition = Definition {
     summary: "the limit: multiply-adds in registers, n blocks for each thread",
     formula: "6291456·n flop for each thread",
     source: "counted: two for each element and step",
-    rate: Rate::Flop,
     printed: Printed::Residual,
     matrix_bytes: |_, _| Some(0),
     flop: |n, threads| BLOCK_FLOP * n as f64 * threads as f64,
+    bytes: None,
     make: |n, dtype, multiplier| {
         let isa = blas_isa();
         Ok(match dtype {

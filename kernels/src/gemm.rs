@@ -5,7 +5,7 @@
 //! multiplication and an addition each, as counted by every BLAS tester (LAPACK Working Note 41). The product is proved as
 //! matmul-norm's is, see [`crate::verify`].
 
-use crate::kernel::{Definition, Kernel, Printed, Rate};
+use crate::kernel::{Definition, Kernel, Printed};
 use crate::matrix::AllocationError;
 use crate::{
     Dtype, Element, Matrix, Multiplier, Verification, flop, matmul_norm, product, random, verify,
@@ -17,10 +17,10 @@ pub const DEFINITION: Definition = Definition {
     summary: "the product of two random matrices, without the norm",
     formula: "2n³ flop",
     source: "LAPACK Working Note 41",
-    rate: Rate::Flop,
     printed: Printed::Residual,
     matrix_bytes: matmul_norm::matrix_bytes,
     flop: |n, _| flop::gemm(n),
+    bytes: None,
     make: |n, dtype, multiplier| {
         Ok(match dtype {
             Dtype::F64 => Box::new(Gemm::<f64>::new(n, multiplier)?),

@@ -64,14 +64,14 @@ pub struct Definition {
     pub formula: &'static str,
     /// Where the formula comes from.
     pub source: &'static str,
-    /// What its rate counts.
-    pub rate: Rate,
     /// What is printed beside the time.
     pub printed: Printed,
     /// Memory that its matrices take, of the size and the elements' type. `None` when that is more than an address can count.
     pub matrix_bytes: fn(n: usize, dtype: Dtype) -> Option<u64>,
     /// Floating-point operations that one run counts, of the size and the number of threads.
     pub flop: fn(n: usize, threads: usize) -> f64,
+    /// Bytes that one run counts as moved to and from memory; `None` for kernels whose measure is operations.
+    pub bytes: Option<fn(n: usize, dtype: Dtype) -> f64>,
     /// Makes one, with its memory allocated.
     pub make: Make,
 }
@@ -83,13 +83,11 @@ pub type Make = fn(
     multiplier: Multiplier,
 ) -> Result<Box<dyn Kernel + Send>, KernelError>;
 
-/// What a kernel's rate counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rate {
-    /// Floating-point operations: GFLOPS.
-    Flop,
-    /// Bytes moved to and from memory: GB/s, 10⁹ bytes a second.
-    Bytes,
+/// There is one definition of each name.
+impl PartialEq for Definition {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
 }
 
 /// What is printed beside a run's time.

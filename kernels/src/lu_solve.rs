@@ -20,7 +20,7 @@ use ndarray_linalg::{FactorizeInto, LUFactorized, Lapack, Solve};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-use crate::kernel::{Definition, Kernel, KernelError, Printed, Rate};
+use crate::kernel::{Definition, Kernel, KernelError, Printed};
 use crate::team::Team;
 use crate::verify::worse;
 use crate::{
@@ -39,10 +39,10 @@ pub const DEFINITION: Definition = Definition {
     summary: "HPL's problem: solves a random dense system by LU factorization",
     formula: "(2/3)n³ + (3/2)n² flop",
     source: "HPL 2.3",
-    rate: Rate::Flop,
     printed: Printed::Residual,
     matrix_bytes,
     flop: |n, _| flop::lu_solve(n),
+    bytes: None,
     make: |n, dtype, multiplier| {
         Ok(match dtype {
             Dtype::F64 => Box::new(LuSolve::<f64>::new(n, multiplier)?),

@@ -1,6 +1,6 @@
 //! The kernel of the article: the Frobenius norm of the product of two random matrices.
 
-use crate::kernel::{Definition, Printed, Rate};
+use crate::kernel::{Definition, Printed};
 use crate::matrix::AllocationError;
 use crate::product::{self, Multiplier};
 use crate::{Dtype, Element, Matrix, Verification, flop, norm, random, verify};
@@ -13,10 +13,10 @@ pub const DEFINITION: Definition = Definition {
     summary: "the Frobenius norm of the product of two random matrices",
     formula: "2(n³ + n²) flop",
     source: "the article's script np-norm.py",
-    rate: Rate::Flop,
     printed: Printed::Norm,
     matrix_bytes,
     flop: |n, _| flop::matmul_norm(n),
+    bytes: None,
     make: |n, dtype, multiplier| Ok(boxed(n, dtype, multiplier)?),
 };
 

@@ -41,7 +41,7 @@ pub fn names() -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Printed, Rate};
+    use crate::kernel::Printed;
     use crate::{Driver, Dtype, Multiplier, Team};
     use std::sync::Arc;
 
@@ -80,8 +80,8 @@ mod tests {
             assert_eq!(kernel.flop(), (definition.flop)(n, threads));
             assert!(kernel.flop() > 0.0);
             assert_eq!(
-                kernel.bytes().is_some(),
-                definition.rate == Rate::Bytes,
+                kernel.bytes(),
+                definition.bytes.map(|bytes| bytes(n, dtype)),
                 "{}",
                 definition.name
             );

@@ -13,7 +13,7 @@
 
 use multiversion::multiversion;
 
-use crate::kernel::{Definition, Kernel, Printed, Rate};
+use crate::kernel::{Definition, Kernel, Printed};
 use crate::matrix::AllocationError;
 use crate::team::{Team, share};
 use crate::verify::worse;
@@ -35,10 +35,10 @@ pub const DEFINITION: Definition = Definition {
     summary: "memory bandwidth: a = b + 3c over three arrays of n² elements",
     formula: "3n² elements moved, in bytes (2n² flop)",
     source: "J. D. McCalpin, STREAM 5.10",
-    rate: Rate::Bytes,
     printed: Printed::Residual,
     matrix_bytes: matmul_norm::matrix_bytes,
     flop: |n, _| 2.0 * (n as f64).powi(2),
+    bytes: Some(|n, dtype| 3.0 * dtype.size_bytes() as f64 * (n as f64).powi(2)),
     make: |n, dtype, multiplier| {
         Ok(match dtype {
             Dtype::F64 => Box::new(Triad::<f64>::new(n, multiplier)?),
