@@ -52,6 +52,10 @@ pub struct RunArgs {
     #[arg(long, default_value = "small", value_name = "SIZE[,SIZE...]")]
     pub size: String,
 
+    /// What to measure: matmul-norm, gemm, lu-solve, triad (memory bandwidth), fma-peak; several separated by commas
+    #[arg(long, default_value = "matmul-norm", value_name = "NAME[,NAME...]")]
+    pub kernel: String,
+
     /// Type of the elements: f64 or f32 (float64 and float32 mean the same), or both separated by a comma
     #[arg(long, default_value = "f64", value_name = "TYPE[,TYPE]")]
     pub dtype: String,
@@ -123,6 +127,14 @@ pub struct RunArgs {
     /// Directory for the record and its plot; - writes the record to standard output and no file
     #[arg(long, short, default_value = "bench-results", value_name = "DIR|-")]
     pub output: PathBuf,
+
+    /// Measure the machine's own limits beside the cases (the default; takes half a second)
+    #[arg(long, overrides_with = "no_peak")]
+    pub peak: bool,
+
+    /// Do not measure the machine's own limits
+    #[arg(long)]
+    pub no_peak: bool,
 
     /// Draw no plot beside the record
     #[arg(long)]

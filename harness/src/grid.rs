@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use kernels::Dtype;
+use kernels::{Definition, Dtype, registry};
 use results::record::{Threads, Topology};
 
 use crate::exit::Failure;
@@ -13,24 +13,29 @@ use crate::threads::{self, ThreadsError};
 /// The most cases that one run measures.
 pub const CASES_MAX: usize = 10_000;
 
-/// Combines sizes, types and numbers of threads, in this order from the outer to the inner; what was named twice is
+/// Combines kernels, sizes, types and numbers of threads, in this order from the outer to the inner; what was named twice is
 /// measured once.
 ///
 /// # Errors
 ///
 /// When they are too many.
 pub fn cases(
+    kernels: &[&'static Definition],
     sizes: &[Size],
     dtypes: &[Dtype],
     threads: &[Threads],
 ) -> Result<Vec<CasePlan>, Failure> {
     let mut seen = HashSet::new();
     let mut cases = Vec::new();
-    for size in sizes {
+    for (kernel, size) in kernels
+        .iter()
+        .flat_map(|kernel| sizes.iter().map(move |size| (*kernel, size)))
+    {
         for dtype in dtypes {
             for threads in threads {
-                if seen.insert((size.n, dtype.size_bytes(), threads.count)) {
+                if seen.insert((kernel.name, size.n, dtype.size_bytes(), threads.count)) {
                     cases.push(CasePlan {
+                        kernel,
                         size: size.clone(),
                         dtype: *dtype,
                         threads: threads.count,
@@ -39,12 +44,23 @@ pub fn cases(
             }
             if cases.len() > CASES_MAX {
                 return Err(Failure::usage(anyhow::anyhow!(
-                    "cannot measure so many cases: sizes, types and threads combine to more than {CASES_MAX} (choose a larger step)"
+                    "cannot measure so many cases: kernels, sizes, types and threads combine to more than {CASES_MAX} (choose a larger step)"
                 )));
             }
         }
     }
     Ok(cases)
+}
+
+/// Finds kernels whose names are separated by commas.
+///
+/// # Errors
+///
+/// When there is none of a name.
+pub fn kernels(text: &str) -> Result<Vec<&'static Definition>, Failure> {
+    text.split(',')
+        .map(|name| registry::find(name.trim()).map_err(Failure::usage))
+        .collect()
 }
 
 /// Reads types separated by commas.
@@ -145,7 +161,13 @@ mod tests {
     fn duplicates_are_measured_once() {
         let sizes = Size::parse_list("100..300:100,test,200").unwrap();
         let threads = threads(Some("1,2"), |_| None, &topology(), 64).unwrap();
-        let cases = cases(&sizes, &dtypes("f64,float64").unwrap(), &threads).unwrap();
+        let cases = cases(
+            &kernels("matmul-norm,matmul-norm").unwrap(),
+            &sizes,
+            &dtypes("f64,float64").unwrap(),
+            &threads,
+        )
+        .unwrap();
         let keys: Vec<(usize, usize)> = cases
             .iter()
             .map(|case| (case.size.n, case.threads))
@@ -160,8 +182,16 @@ mod tests {
     fn too_many_cases_are_refused() {
         let sizes = Size::parse_list("1..9999:1").unwrap();
         let threads = threads(Some("1,2"), |_| None, &topology(), 64).unwrap();
-        let error = cases(&sizes, &[Dtype::F64], &threads).unwrap_err();
+        let error = cases(&kernels("gemm").unwrap(), &sizes, &[Dtype::F64], &threads).unwrap_err();
         assert!(error.to_string().contains("more than 10000"), "{error}");
-        assert!(cases(&sizes, &[Dtype::F64], &threads[..1]).is_ok());
+        assert!(
+            cases(
+                &kernels("gemm").unwrap(),
+                &sizes,
+                &[Dtype::F64],
+                &threads[..1]
+            )
+            .is_ok()
+        );
     }
 }

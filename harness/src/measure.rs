@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use kernels::{Driver, Dtype, Kernel, Multiplier, Team, flop, matmul_norm};
+use kernels::verify::NormCheck;
+use kernels::{Definition, Driver, Dtype, Kernel, Multiplier, Team, flop};
 use results::record::{Case, Sample, Verification};
 use results::sampling::{WarmupEnd, WarmupSample};
 
@@ -77,7 +78,7 @@ impl<'a> Session<'a> {
         plan: &'a Plan,
         clock_resolution_s: f64,
     ) -> Result<Self, Failure> {
-        let (kernel, threads_used) = kernel(case.size.n, case.dtype, case.threads)?;
+        let (kernel, threads_used) = kernel(case.kernel, case.size.n, case.dtype, case.threads)?;
         Ok(Self {
             case,
             plan,
@@ -115,6 +116,8 @@ impl<'a> Session<'a> {
             threads_used: self.threads_used,
             matrix_bytes: self.kernel.matrix_bytes(),
             flop: self.kernel.flop(),
+            bytes: self.kernel.bytes(),
+            peak: None,
             samples,
             warmup_samples,
             warmup_ended,
@@ -166,6 +169,8 @@ impl<'a> Session<'a> {
             kernel.damage();
         }
         let verification = kernel.verify(norm);
+        let of_norm =
+            |figure: fn(&NormCheck) -> f64| verification.norm.as_ref().map_or(f64::NAN, figure);
         let mut sample = Sample {
             seed,
             run_time_s: elapsed.run_time_s,
@@ -176,10 +181,10 @@ impl<'a> Session<'a> {
                 passed: verification.passed(),
                 scaled_residual: verification.scaled_residual,
                 scaled_residual_bound: verification.scaled_residual_bound,
-                norm_error: verification.norm_error,
-                norm_error_bound: verification.norm_error_bound,
-                norm_expected: verification.norm_expected,
-                norm_tolerance: verification.norm_tolerance,
+                norm_error: of_norm(|check| check.error),
+                norm_error_bound: of_norm(|check| check.error_bound),
+                norm_expected: of_norm(|check| check.expected),
+                norm_tolerance: of_norm(|check| check.tolerance),
             },
         };
         probe.note(&mut sample);
@@ -212,6 +217,7 @@ pub fn timed(kernel: &mut dyn Kernel, probe: &mut dyn Probe) -> (f64, Elapsed) {
 ///
 /// When the memory or the threads cannot be had.
 pub fn kernel(
+    definition: &Definition,
     n: usize,
     dtype: Dtype,
     threads: usize,
@@ -222,7 +228,7 @@ pub fn kernel(
     let team = Team::new(threads, cpus.as_deref()).map_err(|error| failed(error.into()))?;
     let threads_used = team.size();
     let multiplier = Multiplier::new(Arc::new(team), Driver::Team).map_err(Failure::usage)?;
-    let kernel = matmul_norm::boxed(n, dtype, multiplier).map_err(|error| failed(error.into()))?;
+    let kernel = (definition.make)(n, dtype, multiplier).map_err(|error| failed(error.into()))?;
     Ok((kernel, threads_used))
 }
 

@@ -4,7 +4,7 @@ use std::env;
 use std::fmt;
 use std::path::PathBuf;
 
-use kernels::{Dtype, matmul_norm, openblas};
+use kernels::{Definition, Dtype, openblas, registry};
 use results::record;
 
 use crate::cli::RunArgs;
@@ -33,6 +33,8 @@ pub struct Plan {
     pub threads: record::Threads,
     /// Where records go.
     pub destination: Destination,
+    /// Whether the machine's own limits are measured.
+    pub peak: bool,
     /// Whether a plot is drawn beside the record.
     pub plot: bool,
     /// What is printed.
@@ -50,6 +52,8 @@ pub struct Plan {
 /// One case to be measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CasePlan {
+    /// What is measured.
+    pub kernel: &'static Definition,
     /// The matrices' order.
     pub size: Size,
     /// Their elements' type.
@@ -61,7 +65,7 @@ pub struct CasePlan {
 impl CasePlan {
     /// Memory that measuring it takes in all.
     pub fn needed_bytes(&self) -> u64 {
-        let matrices = matmul_norm::matrix_bytes(self.size.n, self.dtype).unwrap_or(u64::MAX);
+        let matrices = (self.kernel.matrix_bytes)(self.size.n, self.dtype).unwrap_or(u64::MAX);
         memory::needed_bytes(matrices, self.threads)
     }
 }
@@ -69,9 +73,14 @@ impl CasePlan {
 impl fmt::Display for CasePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.threads == 1 { "" } else { "s" };
+        // The usual kernel needs no mention.
+        let kernel = match self.kernel.name {
+            usual if usual == registry::KERNELS[0].name => String::new(),
+            other => format!("{other}, "),
+        };
         write!(
             f,
-            "{}, {}, {} thread{plural}",
+            "{kernel}{}, {}, {} thread{plural}",
             self.size, self.dtype, self.threads
         )
     }
@@ -114,7 +123,8 @@ impl Plan {
         let threads = grid::threads(args.threads.as_deref(), variable, &topology, library_max)
             .map_err(Failure::usage)?;
         let sizes = Size::parse_list(&args.size).map_err(Failure::usage)?;
-        let cases = grid::cases(&sizes, &grid::dtypes(&args.dtype)?, &threads)?;
+        let kernels = grid::kernels(&args.kernel)?;
+        let cases = grid::cases(&kernels, &sizes, &grid::dtypes(&args.dtype)?, &threads)?;
         for case in &cases {
             check_memory(case, &memory)?;
         }
@@ -134,6 +144,7 @@ impl Plan {
             } else {
                 Destination::Directory(args.output.clone())
             },
+            peak: !args.no_peak,
             plot: !args.no_plot,
             verbosity: verbosity(args),
             topology,
@@ -217,17 +228,19 @@ fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
         return Ok(());
     };
     let CasePlan {
+        kernel,
         size,
         dtype,
         threads,
     } = case;
     let threads = *threads;
-    let matrices = matmul_norm::matrix_bytes(size.n, *dtype).unwrap_or(u64::MAX);
+    let matrix_bytes = |n| (kernel.matrix_bytes)(n, *dtype).unwrap_or(u64::MAX);
+    let matrices = matrix_bytes(size.n);
     let needed = case.needed_bytes();
     if needed <= available_bytes {
         return Ok(());
     }
-    let remedy = match memory::largest_n(available_bytes, dtype.size_bytes(), threads) {
+    let remedy = match memory::largest_n(available_bytes, threads, matrix_bytes) {
         0 => "free some memory".to_owned(),
         n => format!("the largest that fits is --size {n}"),
     };
@@ -237,8 +250,13 @@ fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
         }
         _ => "",
     };
+    let what = if *kernel == registry::KERNELS[0] {
+        String::new()
+    } else {
+        format!("{} of ", kernel.name)
+    };
     Err(Failure::usage(anyhow::anyhow!(
-        "cannot run {size} in {dtype}: it needs {} and {} ({remedy}{single})",
+        "cannot run {what}{size} in {dtype}: it needs {} and {} ({remedy}{single})",
         gigabytes(needed),
         memory.limited_by.describe(&gigabytes(available_bytes)),
     )))
@@ -261,7 +279,12 @@ mod tests {
     };
 
     fn check(size: &str, dtype: Dtype, expected: &Expect) {
+        check_kernel("matmul-norm", size, dtype, expected);
+    }
+
+    fn check_kernel(kernel: &str, size: &str, dtype: Dtype, expected: &Expect) {
         let case = CasePlan {
+            kernel: registry::find(kernel).unwrap(),
             size: Size::parse(size).unwrap(),
             dtype,
             threads: 2,
@@ -297,6 +320,29 @@ mod tests {
                 "cannot run n = 2147483647 in f64: it needs 18446744073.7 GB and this host has 24.0 GB free (the largest that fits is --size 31500)"
             ],
         );
+    }
+
+    #[test]
+    fn each_kernel_takes_its_own_memory() {
+        check_kernel("lu-solve", "38000", Dtype::F64, &expect![["fits"]]);
+        check_kernel(
+            "lu-solve",
+            "huge",
+            Dtype::F64,
+            &expect![
+                "cannot run lu-solve of huge (n = 40000) in f64: it needs 25.7 GB and this host has 24.0 GB free (the largest that fits is --size 38600 or --dtype f32)"
+            ],
+        );
+        check_kernel("triad", "huge", Dtype::F32, &expect![["fits"]]);
+        check_kernel(
+            "gemm",
+            "huge",
+            Dtype::F64,
+            &expect![
+                "cannot run gemm of huge (n = 40000) in f64: it needs 38.5 GB and this host has 24.0 GB free (the largest that fits is --size 31500 or --dtype f32)"
+            ],
+        );
+        check_kernel("fma-peak", "2147483647", Dtype::F64, &expect![["fits"]]);
     }
 
     #[test]

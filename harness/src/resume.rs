@@ -228,6 +228,7 @@ mod tests {
                 ..Settings::default()
             },
             cases: Vec::new(),
+            limits: None,
             warnings: Vec::new(),
         }
     }

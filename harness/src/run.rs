@@ -4,10 +4,12 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use kernels::Dtype;
+use kernels::kernel::Printed;
 use results::journal::{Header, Journal, Visit};
-use results::record::{Case, Record, SCHEMA_VERSION, Settings};
+use results::record::{Case, Record, SCHEMA_VERSION, Sample, Settings};
 use results::sampling::{Sampling, StoppedBecause};
 use results::{StoreError, StoredRecord, store};
 use time::OffsetDateTime;
@@ -18,11 +20,14 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, Interrupt};
 use crate::measure::{Event, NoProbe};
 use crate::output::{Lines, print_line};
-use crate::plan::{Destination, INJECT_FAULT, Plan, Verbosity};
+use crate::plan::{CasePlan, Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
 use crate::resume::{self, Interrupted};
 use crate::sweep::{Keeper, Outcome, Sweep, SweepEvent};
-use crate::{clock, estimate, host, software};
+use crate::{clock, estimate, host, limit, software};
+
+/// How long limits that were measured before the cases hold for these.
+const LIMITS_HOLD: Duration = Duration::from_secs(5);
 
 /// Carries out `bench run`.
 ///
@@ -43,6 +48,9 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     }
     let (mut record, visits, keeper) = begin(&plan, interrupted)?;
     announce(&plan, &record)?;
+    let request = plan.peak.then(|| limit_request(&plan));
+    record.limits = request.as_ref().map(limit::before);
+    let measuring = Instant::now();
     let mut sweep = Sweep::new(&plan, record.settings.clock_resolution_s, started, keeper);
     let outcome = measure_all(&plan, &mut sweep, &visits);
     let has_samples = sweep.taken().iter().any(|taken| *taken > 0);
@@ -50,6 +58,13 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     match outcome {
         Ok(Outcome::Finished { cases, elapsed_s }) => {
             record.cases = cases;
+            if let (Some(request), Some(limits)) = (&request, &mut record.limits) {
+                // A machine drifts: what was measured long ago says little of now.
+                if measuring.elapsed() > LIMITS_HOLD {
+                    limit::after(request, limits);
+                }
+                record.cases.iter_mut().for_each(|case| limits.rate(case));
+            }
             record.elapsed_s = elapsed_s;
         }
         Ok(Outcome::Interrupted { signal, done }) => {
@@ -200,6 +215,23 @@ fn interruption(plan: &Plan, journal: Option<&Journal>, signal: i32, done: usize
     failure
 }
 
+/// What of the machine's limits matters to this plan.
+fn limit_request(plan: &Plan) -> limit::Request {
+    let mut dtypes: Vec<Dtype> = Vec::new();
+    for case in &plan.cases {
+        if !dtypes.contains(&case.dtype) {
+            dtypes.push(case.dtype);
+        }
+    }
+    limit::Request {
+        dtypes,
+        threads: plan.threads.count,
+        cpus: None,
+        cache_bytes: limit::last_level_bytes(&plan.topology.caches),
+        memory_bytes: plan.memory.available_bytes,
+    }
+}
+
 /// The record of a run that has measured nothing yet.
 fn empty_record(plan: &Plan) -> Record {
     let mut warnings = plan.warnings.clone();
@@ -234,6 +266,7 @@ fn empty_record(plan: &Plan) -> Record {
             clock_resolution_s: clock::resolution_s(),
         },
         cases: Vec::new(),
+        limits: None,
         warnings,
     }
 }
@@ -252,7 +285,7 @@ fn measure_all(plan: &Plan, sweep: &mut Sweep, visits: &[Visit]) -> Result<Outco
             case,
             event: Event::Sample(sample),
         } if plan.verbosity != Verbosity::Json => {
-            lines.add(*case, reports::text::seed_line(sample));
+            lines.add(*case, repeat_line(&plan.cases[*case], sample));
         }
         SweepEvent::Done { case } => lines.done(*case),
         _ => {}
@@ -277,6 +310,20 @@ fn measure_all(plan: &Plan, sweep: &mut Sweep, visits: &[Visit]) -> Result<Outco
     Ok(outcome)
 }
 
+/// What is printed of one repeat.
+fn repeat_line(case: &CasePlan, sample: &Sample) -> String {
+    match case.kernel.printed {
+        Printed::Norm => reports::text::seed_line(sample),
+        Printed::Residual => {
+            let n = case.size.n;
+            // Operations and bytes stand in the same ratio whatever the number of threads.
+            let bytes = case.kernel.bytes.map(|bytes| bytes(n, case.dtype));
+            let rate = reports::Rate::new((case.kernel.flop)(n, 1), bytes);
+            reports::text::residual_line(sample, rate)
+        }
+    }
+}
+
 /// Stores and plots the record and prints what is to be printed.
 fn finish(plan: &Plan, record: &Record) -> Result<(), Failure> {
     let written = match &plan.destination {
@@ -290,6 +337,10 @@ fn finish(plan: &Plan, record: &Record) -> Result<(), Failure> {
         }
         Verbosity::Quiet => Ok(()),
         Verbosity::Normal => {
+            let limits = record.limits.as_ref().and_then(reports::text::limits_line);
+            if let Some(line) = limits {
+                print_line(&line)?;
+            }
             for case in &record.cases {
                 print_line(&reports::text::case_summary(case))?;
             }

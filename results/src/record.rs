@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{FmaPeak, Limits};
 use crate::number::nan_as_null;
 use crate::sampling::{Sampling, StoppedBecause, WarmupEnd, WarmupSample};
 
@@ -28,6 +29,9 @@ pub struct Record {
     pub settings: Settings,
     /// What was measured, in the order in which it was.
     pub cases: Vec<Case>,
+    /// The machine's own limits, measured beside the cases; absent when they were not (`--no-peak`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// What a reader should know before trusting the figures; empty when there is nothing.
     pub warnings: Vec<String>,
 }
@@ -223,7 +227,8 @@ pub struct Threads {
 pub struct Case {
     /// For example `matmul-norm`.
     pub kernel: String,
-    /// The matrices are n by n.
+    /// The matrices are n by n. What else it means, the kernel says (`triad` has arrays of n² elements, `fma-peak` runs n blocks
+    /// in each thread).
     pub n: usize,
     /// `f64` or `f32`.
     pub dtype: String,
@@ -235,6 +240,10 @@ pub struct Case {
     pub matrix_bytes: u64,
     /// Floating-point operations that one sample counts.
     pub flop: f64,
+    /// Bytes that one sample counts as moved to and from memory: then the kernel's rate is this over the run time, in GB/s.
+    /// Absent where operations are the measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<f64>,
     /// The timed repetitions, in order.
     pub samples: Vec<Sample>,
     /// The repetitions before them that were run to warm up, in order.
@@ -248,6 +257,9 @@ pub struct Case {
     pub stopped_because: Option<StoppedBecause>,
     /// Statistics over the samples that were verified; `null` when none was.
     pub summary: Option<Summary>,
+    /// The measured limit that the summary is held against; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak: Option<FmaPeak>,
 }
 
 /// One timed repetition.
@@ -265,7 +277,7 @@ pub struct Sample {
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub gflops: f64,
-    /// The Frobenius norm that was computed in the timed region.
+    /// The Frobenius norm that was computed in the timed region; `null` for kernels that compute none.
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub norm: f64,
@@ -273,12 +285,14 @@ pub struct Sample {
     pub verification: Verification,
 }
 
-/// The checks of one sample. The bounds are derived in `kernels::verify`.
+/// The checks of one sample. The bounds are derived in `kernels::verify` and in each kernel's file. A check that a kernel does
+/// not have is `null`, its bound too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verification {
     /// Whether all checks passed. A sample that failed is INVALID and takes no part in any statistic.
     pub passed: bool,
-    /// The largest scaled residual of a row of C·x − A·(B·x), in units of the rounding error.
+    /// The largest scaled residual. For products that of a row of C·x − A·(B·x), in units of the rounding error; for `lu-solve`
+    /// HPL's; for `triad` and `fma-peak` the largest relative error of a value, in units of the rounding error.
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub scaled_residual: f64,
@@ -343,4 +357,7 @@ pub struct Summary {
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub run_time_s_median: f64,
+    /// The median as a share of the measured peak, see the case's `peak`; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent_of_peak: Option<f64>,
 }

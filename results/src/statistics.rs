@@ -107,6 +107,7 @@ pub fn summarize(samples: &[Sample]) -> Option<Summary> {
         gflops_mad: median_absolute_deviation(&gflops)?,
         spread_percent: 100.0 * (best - worst) / gflops_median,
         run_time_s_median: median(&run_times_s)?,
+        percent_of_peak: None,
     })
 }
 
