@@ -10,7 +10,7 @@ use crate::cli::RunArgs;
 use crate::exit::Failure;
 use crate::memory::{self, Memory};
 use crate::size::Size;
-use crate::{cgroup, threads, topology};
+use crate::{cgroup, limit, threads, topology};
 
 /// What will be measured, and where the result goes.
 #[derive(Debug)]
@@ -95,12 +95,16 @@ impl Plan {
             check_memory(case, threads.count, &memory)?;
         }
         Ok(Self {
-            cases,
             repeats: count("--repeats", &args.repeats, 1)?,
             warmup: count("--warmup", &args.warmup, 0)?,
             seed: seed(&args.seed)?,
-            warnings: threads::warnings(&threads, &topology),
+            warnings: [
+                threads::warnings(&threads, &topology),
+                cache_warnings(&cases, limit::last_level_bytes(&topology.caches)),
+            ]
+            .concat(),
             threads,
+            cases,
             destination: if args.output.as_os_str() == "-" {
                 Destination::Stdout
             } else {
@@ -214,6 +218,27 @@ fn check_memory(case: &CasePlan, threads: usize, memory: &Memory) -> Result<(), 
     )))
 }
 
+/// Kernels that measure memory measure caches when their arrays fit there: STREAM's rule is four times all last-level caches.
+fn cache_warnings(cases: &[CasePlan], cache_bytes: Option<u64>) -> Vec<String> {
+    let Some(cache_bytes) = cache_bytes else {
+        return Vec::new();
+    };
+    let bytes = |case: &CasePlan| (case.kernel.matrix_bytes)(case.size.n, case.dtype);
+    cases
+        .iter()
+        .filter(|case| case.kernel.bytes.is_some())
+        .filter(|case| bytes(case).is_some_and(|bytes| bytes < 4 * cache_bytes))
+        .map(|case| {
+            format!(
+                "{} of {} takes less than four times the last-level caches ({:.1} MB): it measures caches",
+                case.kernel.name,
+                case.size,
+                cache_bytes as f64 * 1e-6
+            )
+        })
+        .collect()
+}
+
 fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 * 1e-9)
 }
@@ -276,10 +301,92 @@ mod tests {
     #[test]
     fn each_kernel_takes_its_own_memory() {
         check_kernel("lu-solve", "38000", Dtype::F64, &expect![["fits"]]);
-        check_kernel("lu-solve", "huge", Dtype::F64, &expect!["cannot run lu-solve of huge (n = 40000) in f64: it needs 25.7 GB and this host has 24.0 GB free (the largest that fits is --size 38600 or --dtype f32)"]);
+        check_kernel(
+            "lu-solve",
+            "huge",
+            Dtype::F64,
+            &expect![
+                "cannot run lu-solve of huge (n = 40000) in f64: it needs 25.7 GB and this host has 24.0 GB free (the largest that fits is --size 38600 or --dtype f32)"
+            ],
+        );
         check_kernel("triad", "huge", Dtype::F32, &expect![["fits"]]);
-        check_kernel("gemm", "huge", Dtype::F64, &expect!["cannot run gemm of huge (n = 40000) in f64: it needs 38.5 GB and this host has 24.0 GB free (the largest that fits is --size 31500 or --dtype f32)"]);
+        check_kernel(
+            "gemm",
+            "huge",
+            Dtype::F64,
+            &expect![
+                "cannot run gemm of huge (n = 40000) in f64: it needs 38.5 GB and this host has 24.0 GB free (the largest that fits is --size 31500 or --dtype f32)"
+            ],
+        );
         check_kernel("fma-peak", "2147483647", Dtype::F64, &expect![["fits"]]);
+    }
+
+    #[test]
+    fn memory_measured_in_a_cache_is_warned_of() {
+        let case = |kernel, size| CasePlan {
+            kernel: registry::find(kernel).unwrap(),
+            size: Size::parse(size).unwrap(),
+            dtype: Dtype::F64,
+        };
+        let cases = [
+            case("triad", "1000"),
+            case("triad", "small"),
+            case("gemm", "10"),
+        ];
+        expect![[r#"
+            [
+                "triad of n = 1000 takes less than four times the last-level caches (33.6 MB): it measures caches",
+            ]
+        "#]]
+        .assert_debug_eq(&cache_warnings(&cases, Some(32 << 20)));
+        assert!(cache_warnings(&cases, None).is_empty());
+    }
+
+    #[test]
+    fn kernels_are_combined_with_sizes() {
+        let planned = |kernel: &str| {
+            let args = RunArgs {
+                kernel: kernel.to_owned(),
+                size: "test,200".to_owned(),
+                ..default_args()
+            };
+            cases(&args).map(|cases| {
+                let case = |case: &CasePlan| format!("{} {}", case.kernel.name, case.size.n);
+                cases.iter().map(case).collect::<Vec<_>>().join(", ")
+            })
+        };
+        assert_eq!(planned("gemm").unwrap(), "gemm 100, gemm 200");
+        assert_eq!(
+            planned("matmul-norm, triad").unwrap(),
+            "matmul-norm 100, matmul-norm 200, triad 100, triad 200"
+        );
+        assert_eq!(
+            planned("gemm,linpack").unwrap_err().to_string(),
+            "cannot measure 'linpack': no kernel has this name (there are matmul-norm, gemm, lu-solve, triad, fma-peak)"
+        );
+    }
+
+    #[test]
+    fn limits_are_measured_unless_they_are_not_wanted() {
+        for (words, expected) in [
+            (&[][..], true),
+            (&["--no-peak"], false),
+            (&["--no-peak", "--peak"], true),
+            (&["--peak", "--no-peak"], false),
+        ] {
+            let args = parsed(words);
+            assert_eq!(!args.no_peak, expected, "{words:?}");
+        }
+    }
+
+    fn default_args() -> RunArgs {
+        parsed(&[])
+    }
+
+    fn parsed(words: &[&str]) -> RunArgs {
+        use clap::Parser;
+        let words = std::iter::once("bench").chain(words.iter().copied());
+        crate::cli::Cli::try_parse_from(words).unwrap().run
     }
 
     #[test]

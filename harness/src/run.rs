@@ -45,10 +45,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     record.cases = measure_all(&plan, record.settings.clock_resolution_s)?;
     if let (Some(request), Some(limits)) = (&request, &mut limits) {
         // A machine drifts: what was measured long ago says little of now.
-        if measuring.elapsed() > LIMITS_HOLD {
-            limit::after(request, limits);
-        }
-        record.cases.iter_mut().for_each(|case| limits.rate(case));
+        let stale = measuring.elapsed() > LIMITS_HOLD;
+        limit::rate(request, limits, &mut record.cases, stale);
     }
     record.limits = limits;
     record.elapsed_s = started.elapsed().as_secs_f64();
