@@ -133,7 +133,7 @@ pub struct RunArgs {
     pub peak: bool,
 
     /// Do not measure the machine's own limits
-    #[arg(long)]
+    #[arg(long, overrides_with = "peak")]
     pub no_peak: bool,
 
     /// Draw no plot beside the record

@@ -322,7 +322,7 @@ mod tests {
         check(
             &plan(sizes, Order::Interleaved, target),
             99,
-            &expect![[r#"
+            &expect![[r"
                 plan: 10 cases in interleaved order, 3 repeats each, about 4 min, 3.0 GB of memory
                   case                             a repeat   in all  memory
                   test (n = 100), f64, 1 thread     40.4 µs   9.7 ms  0.1 GB
@@ -334,7 +334,7 @@ mod tests {
                   n = 7000, f64, 1 thread              14 s     56 s  1.2 GB
                   n = 7000, f64, 16 threads           0.9 s    7.4 s  1.7 GB
                   n = 10000, f64, 1 thread             40 s    3 min  2.5 GB
-                  n = 10000, f64, 16 threads          2.5 s     12 s  3.0 GB"#]],
+                  n = 10000, f64, 16 threads          2.5 s     12 s  3.0 GB"]],
         );
         check(
             &plan("small", Order::Sequential, target),

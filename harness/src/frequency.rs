@@ -19,11 +19,11 @@ use results::limits::Clock;
 /// Cycles of this processor and of its constant clock, as the model-specific registers count them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Counters {
-    /// IA32_TIME_STAMP_COUNTER: cycles of the constant clock.
+    /// `IA32_TIME_STAMP_COUNTER`: cycles of the constant clock.
     tsc: u64,
-    /// IA32_MPERF: those while the processor was not idle.
+    /// `IA32_MPERF`: those while the processor was not idle.
     mperf: u64,
-    /// IA32_APERF: its own cycles while it was not idle.
+    /// `IA32_APERF`: its own cycles while it was not idle.
     aperf: u64,
 }
 

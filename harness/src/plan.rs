@@ -14,7 +14,7 @@ use crate::order::Order;
 use crate::precision::Target;
 use crate::size::Size;
 use crate::warmup::Warmup;
-use crate::{cgroup, grid, threads, topology};
+use crate::{cgroup, grid, limit, threads, topology};
 
 /// What will be measured, and where the result goes.
 #[derive(Debug)]
@@ -131,13 +131,17 @@ impl Plan {
         let seed = seed(&args.seed)?;
         let repeats = count("--repeats", &args.repeats, 1)?;
         Ok(Self {
+            warnings: [
+                warnings(&threads, &topology),
+                cache_warnings(&cases, limit::last_level_bytes(&topology.caches)),
+            ]
+            .concat(),
             order: order(args.order.as_deref(), cases.len(), seed)?,
             cases,
             target: Target::new(repeats, args.until.as_deref(), args.max_time.as_deref())
                 .map_err(Failure::usage)?,
             warmup: warmup(&args.warmup)?,
             seed,
-            warnings: warnings(&threads, &topology),
             threads: most(threads),
             destination: if args.output.as_os_str() == "-" {
                 Destination::Stdout
@@ -262,6 +266,27 @@ fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
     )))
 }
 
+/// Kernels that measure memory measure caches when their arrays fit there: STREAM's rule is four times all last-level caches.
+fn cache_warnings(cases: &[CasePlan], cache_bytes: Option<u64>) -> Vec<String> {
+    let Some(cache_bytes) = cache_bytes else {
+        return Vec::new();
+    };
+    let bytes = |case: &CasePlan| (case.kernel.matrix_bytes)(case.size.n, case.dtype);
+    cases
+        .iter()
+        .filter(|case| case.kernel.bytes.is_some())
+        .filter(|case| bytes(case).is_some_and(|bytes| bytes < 4 * cache_bytes))
+        .map(|case| {
+            format!(
+                "{} of {} takes less than four times the last-level caches ({:.1} MB): it measures caches",
+                case.kernel.name,
+                case.size,
+                cache_bytes as f64 * 1e-6
+            )
+        })
+        .collect()
+}
+
 pub(crate) fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 * 1e-9)
 }
@@ -343,6 +368,47 @@ mod tests {
             ],
         );
         check_kernel("fma-peak", "2147483647", Dtype::F64, &expect![["fits"]]);
+    }
+
+    #[test]
+    fn memory_measured_in_a_cache_is_warned_of() {
+        let case = |kernel, size| CasePlan {
+            kernel: registry::find(kernel).unwrap(),
+            size: Size::parse(size).unwrap(),
+            dtype: Dtype::F64,
+            threads: 2,
+        };
+        let cases = [
+            case("triad", "1000"),
+            case("triad", "small"),
+            case("gemm", "10"),
+        ];
+        expect![[r#"
+            [
+                "triad of n = 1000 takes less than four times the last-level caches (33.6 MB): it measures caches",
+            ]
+        "#]]
+        .assert_debug_eq(&cache_warnings(&cases, Some(32 << 20)));
+        assert!(cache_warnings(&cases, None).is_empty());
+    }
+
+    #[test]
+    fn limits_are_measured_unless_they_are_not_wanted() {
+        for (words, expected) in [
+            (&[][..], true),
+            (&["--no-peak"], false),
+            (&["--no-peak", "--peak"], true),
+            (&["--peak", "--no-peak"], false),
+        ] {
+            let args = parsed(words);
+            assert_eq!(!args.no_peak, expected, "{words:?}");
+        }
+    }
+
+    fn parsed(words: &[&str]) -> RunArgs {
+        use clap::Parser;
+        let words = std::iter::once("bench").chain(words.iter().copied());
+        crate::cli::Cli::try_parse_from(words).unwrap().run
     }
 
     #[test]

@@ -60,10 +60,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
             record.cases = cases;
             if let (Some(request), Some(limits)) = (&request, &mut record.limits) {
                 // A machine drifts: what was measured long ago says little of now.
-                if measuring.elapsed() > LIMITS_HOLD {
-                    limit::after(request, limits);
-                }
-                record.cases.iter_mut().for_each(|case| limits.rate(case));
+                let stale = measuring.elapsed() > LIMITS_HOLD;
+                limit::rate(request, limits, &mut record.cases, stale);
             }
             record.elapsed_s = elapsed_s;
         }

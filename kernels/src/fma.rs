@@ -263,7 +263,11 @@ macro_rules! chains {
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
     use super::Step;
-    use std::arch::x86_64::*;
+    use std::arch::x86_64::{
+        __m128, __m128d, __m256, __m256d, __m512, __m512d, _mm_add_pd, _mm_add_ps, _mm_mul_pd,
+        _mm_mul_ps, _mm256_add_pd, _mm256_add_ps, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_mul_pd,
+        _mm256_mul_ps, _mm512_fmadd_pd, _mm512_fmadd_ps,
+    };
 
     chains!(sse2_f64, "sse2", f64, __m128d, 12, |x, m, c| _mm_add_pd(
         _mm_mul_pd(x, m),
@@ -323,7 +327,7 @@ mod x86_64 {
 #[cfg(target_arch = "aarch64")]
 mod aarch64 {
     use super::Step;
-    use std::arch::aarch64::*;
+    use std::arch::aarch64::{float32x4_t, float64x2_t, vfmaq_f32, vfmaq_f64};
 
     chains!(neon_f64, "neon", f64, float64x2_t, 24, |x, m, c| vfmaq_f64(
         c, x, m

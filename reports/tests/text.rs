@@ -228,7 +228,7 @@ fn triad_case() -> Case {
         1000,
         vec![without_norm(2.9), without_norm(3.0), without_norm(3.1)],
     );
-    case.kernel = "triad".to_owned();
+    "triad".clone_into(&mut case.kernel);
     case.flop = 2e6;
     case.bytes = Some(24e6);
     case
@@ -250,7 +250,7 @@ fn bandwidth_is_told_in_bytes() {
 #[test]
 fn a_failed_kernel_without_a_norm_says_nothing_of_one() {
     let mut case = triad_case();
-    case.kernel = "gemm".to_owned();
+    "gemm".clone_into(&mut case.kernel);
     case.bytes = None;
     case.samples[1].verification.passed = false;
     case.samples[1].verification.scaled_residual = 512.3;
