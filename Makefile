@@ -1,7 +1,8 @@
 # Thin: each recipe is a few lines, the logic is in the programs.
 # hwlocality asks pkg-config for the static set, so the link names udev, which nothing then uses.
 PACKAGES := gcc libc6-dev pkg-config libhwloc-dev libudev-dev libopenblas-pthread-dev
-TEST_PACKAGES := squashfs-tools docker.io busybox-static minisign umoci skopeo docker-registry openssl debootstrap python3
+TEST_PACKAGES := squashfs-tools docker.io busybox-static minisign umoci skopeo docker-registry openssl debootstrap python3 \
+	libopenblas0-pthread libopenblas0-openmp libopenblas0-serial libblis4-pthread libblis4-openmp libblas3
 BENCH_PACKAGES := python3-venv squashfuse squashfs-tools debootstrap
 CARGO ?= cargo
 

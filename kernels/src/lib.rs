@@ -3,6 +3,7 @@
 //! This crate computes and checks. It takes no times, prints nothing and knows no files: that is `harness`'s and
 //! `results`'s business.
 
+pub mod blas;
 pub mod element;
 pub mod flop;
 pub mod matmul_norm;
@@ -17,6 +18,7 @@ pub mod verify;
 
 mod ffi;
 
+pub use blas::Blas;
 pub use element::{Dtype, Element};
 pub use matmul_norm::{Kernel, MatmulNorm};
 pub use matrix::Matrix;
