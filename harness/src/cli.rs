@@ -60,6 +60,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub threads: Option<String>,
 
+    /// What multiplies: bundled (the OpenBLAS in this program), newest (the newer one that bench.run carries), system
+    /// (this host's), all (all that bench.run carries), or the path of any CBLAS library; several separated by commas
+    #[arg(long, default_value = "bundled", value_name = "BLAS[,BLAS...]")]
+    pub blas: String,
+
     /// Timed repetitions of each size
     #[arg(
         long,

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod command;
 pub mod exit;
 pub mod host;
+pub mod libraries;
 pub mod measure;
 pub mod memory;
 pub mod output;

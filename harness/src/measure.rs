@@ -8,6 +8,7 @@ use results::statistics;
 
 use crate::clock;
 use crate::exit::{Exit, Failure};
+use crate::libraries;
 use crate::plan::{CasePlan, Plan};
 
 /// What is about to happen or has happened. Nothing is told inside a timed region.
@@ -36,7 +37,9 @@ pub fn measure(
     // Everything that is shared out is shared out among these threads, and this one is among them.
     let team = Team::new(plan.threads.count, None).map_err(|error| failed(error.into()))?;
     let threads_used = team.size();
-    let multiplier = Multiplier::new(Arc::new(team), Driver::Team).map_err(Failure::usage)?;
+    let library = &plan.libraries[case.library];
+    let multiplier = Multiplier::with_blas(library.blas, Arc::new(team), Driver::Team)
+        .map_err(Failure::usage)?;
     let mut kernel = matmul_norm::boxed(case.size.n, case.dtype, multiplier)
         .map_err(|error| failed(error.into()))?;
     warm_up(kernel.as_mut(), plan, observe);
@@ -56,6 +59,7 @@ pub fn measure(
         kernel: kernel.name().to_owned(),
         n: case.size.n,
         dtype: case.dtype.to_string(),
+        blas: (!libraries::is_default(&plan.libraries)).then(|| library.name.clone()),
         threads_requested: plan.threads.count,
         threads_used,
         matrix_bytes: kernel.matrix_bytes(),

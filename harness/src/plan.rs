@@ -3,11 +3,12 @@
 use std::env;
 use std::path::PathBuf;
 
-use kernels::{Dtype, matmul_norm, openblas};
+use kernels::{Dtype, matmul_norm};
 use results::record;
 
 use crate::cli::RunArgs;
 use crate::exit::Failure;
+use crate::libraries::{self, Selected};
 use crate::memory::{self, Memory};
 use crate::size::Size;
 use crate::{cgroup, threads, topology};
@@ -17,6 +18,8 @@ use crate::{cgroup, threads, topology};
 pub struct Plan {
     /// In the order of measuring.
     pub cases: Vec<CasePlan>,
+    /// The libraries that are measured with.
+    pub libraries: Vec<Selected>,
     /// Timed repetitions of each.
     pub repeats: usize,
     /// Untimed repetitions before them.
@@ -48,6 +51,8 @@ pub struct CasePlan {
     pub size: Size,
     /// Their elements' type.
     pub dtype: Dtype,
+    /// Which of the plan's libraries multiplies them.
+    pub library: usize,
 }
 
 /// Where a record goes.
@@ -83,15 +88,17 @@ impl Plan {
         let limits = cgroup::limits();
         let topology = topology::read(limits.cpu_quota);
         let memory = memory::available(&limits);
-        let library_max = openblas::describe().threads_max;
+        let libraries = libraries::select(&args.blas)?;
+        let library_max = libraries::callers_max(&libraries);
         let threads = threads::choose(args.threads.as_deref(), variable, &topology, library_max)
             .map_err(Failure::usage)?;
-        let cases = cases(args)?;
+        let cases = cases(args, libraries.len())?;
         for case in &cases {
             check_memory(case, threads.count, &memory)?;
         }
         Ok(Self {
             cases,
+            libraries,
             repeats: count("--repeats", &args.repeats, 1)?,
             warmup: count("--warmup", &args.warmup, 0)?,
             seed: seed(&args.seed)?,
@@ -115,12 +122,18 @@ fn variable(name: &str) -> Option<String> {
     env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-fn cases(args: &RunArgs) -> Result<Vec<CasePlan>, Failure> {
+/// Every size by every library, those of one size together.
+fn cases(args: &RunArgs, libraries: usize) -> Result<Vec<CasePlan>, Failure> {
     let dtype = dtype(&args.dtype)?;
     let sizes = Size::parse_list(&args.size).map_err(Failure::usage)?;
     Ok(sizes
         .into_iter()
-        .map(|size| CasePlan { size, dtype })
+        .flat_map(|size| (0..libraries).map(move |library| (size.clone(), library)))
+        .map(|(size, library)| CasePlan {
+            size,
+            dtype,
+            library,
+        })
         .collect())
 }
 
@@ -170,7 +183,7 @@ fn check_memory(case: &CasePlan, threads: usize, memory: &Memory) -> Result<(), 
     let Some(available_bytes) = memory.available_bytes else {
         return Ok(());
     };
-    let CasePlan { size, dtype } = case;
+    let CasePlan { size, dtype, .. } = case;
     let matrices = matmul_norm::matrix_bytes(size.n, *dtype).unwrap_or(u64::MAX);
     let needed = memory::needed_bytes(matrices, threads);
     if needed <= available_bytes {
@@ -213,6 +226,7 @@ mod tests {
         let case = CasePlan {
             size: Size::parse(size).unwrap(),
             dtype,
+            library: 0,
         };
         let message = match check_memory(&case, 2, &MEMORY) {
             Ok(()) => "fits".to_owned(),

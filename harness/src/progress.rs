@@ -1,10 +1,12 @@
 //! Progress on standard error, for people at a terminal. Drawn between samples only: nothing runs beside a timed region.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::libraries;
 use crate::measure::Event;
 use crate::plan::{CasePlan, Plan};
 
@@ -14,6 +16,8 @@ pub struct Progress {
     bar: ProgressBar,
     started: Instant,
     case: String,
+    /// What the libraries are called, when there are several.
+    libraries: Vec<String>,
     repeats: usize,
     /// Operations of the cases: what the estimate is made from.
     flop_total: f64,
@@ -41,6 +45,10 @@ impl Progress {
             bar,
             started: Instant::now(),
             case: String::new(),
+            libraries: libraries::compared(&plan.libraries)
+                .into_iter()
+                .map(|library| library.name)
+                .collect(),
             repeats: plan.repeats,
             flop_total,
             flop_done: 0.0,
@@ -52,6 +60,9 @@ impl Progress {
     /// The next case begins.
     pub fn begin(&mut self, case: &CasePlan) {
         self.case = format!("{}, {}", case.size, case.dtype);
+        if let Some(library) = self.libraries.get(case.library) {
+            let _ = write!(self.case, ", {library}");
+        }
         self.flop_each = flop(case);
     }
 

@@ -16,7 +16,7 @@ use crate::measure::{Event, measure};
 use crate::output::print_line;
 use crate::plan::{Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
-use crate::{clock, host, software};
+use crate::{clock, host, libraries, software};
 
 /// Carries out `bench run`.
 ///
@@ -29,6 +29,11 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let plan = Plan::new(args)?;
     if let Destination::Directory(directory) = &plan.destination {
         store::prepare_directory(directory).map_err(store_failure)?;
+    }
+    if !libraries::is_default(&plan.libraries) {
+        for library in &plan.libraries {
+            eprintln!("bench: {}", libraries::line(library));
+        }
     }
     let mut record = empty_record(&plan);
     for warning in &record.warnings {
@@ -58,7 +63,7 @@ fn empty_record(plan: &Plan) -> Record {
         started_utc: now_utc(),
         elapsed_s: 0.0,
         host: host::describe(&plan.topology, &plan.memory),
-        software: software::describe(),
+        software: software::describe(&plan.libraries),
         settings: Settings {
             command_line: std::env::args_os()
                 .map(|word| word.to_string_lossy().into_owned())

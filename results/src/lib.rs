@@ -3,6 +3,7 @@
 //! A record says what was measured, on what, with what, and whether each result was verified. It is plain data:
 //! measuring happens in `harness`, drawing in `reports`.
 
+pub mod library;
 pub mod number;
 pub mod record;
 pub mod statistics;

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::library::{LibraryFile, NamedLibrary};
 use crate::number::nan_as_null;
 
 /// The version of the record's schema that this crate writes.
@@ -156,8 +157,11 @@ pub struct Software {
     pub bench_commit: Option<String>,
     /// The bundle that carried it; `null` when the program was started on its own.
     pub bundle: Option<Bundle>,
-    /// The library that computed the products.
+    /// The library that computed the products; the first one when several were compared.
     pub blas: Blas,
+    /// All libraries, when several were compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub libraries: Vec<NamedLibrary>,
 }
 
 /// The bundle that carried the program, as its launcher told.
@@ -186,6 +190,9 @@ pub struct Blas {
     pub threading: String,
     /// The most threads its build can use.
     pub threads_max: usize,
+    /// Where it was loaded from; absent when it is linked into `bench`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<LibraryFile>,
 }
 
 /// What was asked for.
@@ -223,6 +230,10 @@ pub struct Case {
     pub n: usize,
     /// `f64` or `f32`.
     pub dtype: String,
+    /// The library, where another one was asked for than the linked one, or several: `bundled`, `newest`, `system`, or
+    /// the name of its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blas: Option<String>,
     /// Threads that the library was told to use.
     pub threads_requested: usize,
     /// Threads that the library says it uses, read back after the request.

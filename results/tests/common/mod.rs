@@ -100,7 +100,9 @@ fn software() -> Software {
             core: "SkylakeX".to_owned(),
             threading: "pthreads".to_owned(),
             threads_max: 128,
+            file: None,
         },
+        libraries: Vec::new(),
     }
 }
 
@@ -114,6 +116,7 @@ fn case() -> Case {
         kernel: "matmul-norm".to_owned(),
         n: 10_000,
         dtype: "f64".to_owned(),
+        blas: None,
         threads_requested: 18,
         threads_used: 18,
         matrix_bytes: 2_400_000_000,
