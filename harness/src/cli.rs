@@ -113,6 +113,7 @@ const AFTER_HELP: &str = "\
 Examples:
   bench --size small                      the article's benchmark: three products of 10000 by 10000 matrices
   bench --size 500,1000,2000 --dtype f32  three sizes, one record
+  bench --size 2000 --blas all            every library that bench.run carries, one case each
   OMP_NUM_THREADS=8 bench                 threads chosen by the environment
   bench --size test --output -            the record on standard output, no file
 

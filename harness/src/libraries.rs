@@ -207,10 +207,30 @@ mod tests {
 
     #[test]
     fn what_is_no_library_is_refused() {
-        check_refused("atlas", &expect!["cannot use the BLAS 'atlas': it is none of bundled, newest, system, all, and no file here (try --blas bundled)"]);
-        check_refused("", &expect!["cannot use the BLAS '': it is none of bundled, newest, system, all, and no file here (try --blas bundled)"]);
-        check_refused("bundled,/no/such.so", &expect!["cannot read the BLAS '/no/such.so': No such file or directory (os error 2) (give the path of a shared library)"]);
-        check_refused("/etc/passwd", &expect!["cannot load the BLAS '/etc/passwd': it is not a shared library (no ELF file)"]);
+        check_refused(
+            "atlas",
+            &expect![
+                "cannot use the BLAS 'atlas': it is none of bundled, newest, system, all, and no file here (try --blas bundled)"
+            ],
+        );
+        check_refused(
+            "",
+            &expect![
+                "cannot use the BLAS '': it is none of bundled, newest, system, all, and no file here (try --blas bundled)"
+            ],
+        );
+        check_refused(
+            "bundled,/no/such.so",
+            &expect![
+                "cannot read the BLAS '/no/such.so': No such file or directory (os error 2) (give the path of a shared library)"
+            ],
+        );
+        check_refused(
+            "/etc/passwd",
+            &expect![
+                "cannot load the BLAS '/etc/passwd': it is not a shared library (no ELF file)"
+            ],
+        );
     }
 
     #[test]
