@@ -65,6 +65,21 @@ pub struct RunArgs {
     #[arg(long, value_name = "N[,N...]", allow_hyphen_values = true)]
     pub threads: Option<String>,
 
+    /// What multiplies: bundled (the OpenBLAS in this program), newest (the newer one that bench.run carries), system
+    /// (this host's), all (all that bench.run carries), or the path of any CBLAS library; several separated by commas
+    #[arg(long, default_value = "bundled", value_name = "BLAS[,BLAS...]")]
+    pub blas: String,
+
+    /// Who shares a product out among the threads: team (one tile for each thread, the library uses one thread in each) or
+    /// library (it is called once and uses its own threads, as numpy does)
+    #[arg(long, default_value = "team", value_name = "DRIVER")]
+    pub driver: String,
+
+    /// Compute C in panels of 2048 rows, so that matmul-norm takes the memory of two matrices instead of three; a little
+    /// slower, and recorded as such
+    #[arg(long)]
+    pub panels: bool,
+
     /// Timed repetitions of each case; with --until, the least number of them
     #[arg(
         long,
@@ -156,6 +171,7 @@ Examples:
   bench --size 500..5000:500 --threads 1,physical
                                           a sweep over sizes and threads, interrupted and resumed as you like
   bench --size 2000 --until 1%            as many repetitions as the median's precision takes
+  bench --size 2000 --blas all            every library that bench.run carries, one case each
   OMP_NUM_THREADS=8 bench                 threads chosen by the environment
   bench --size test --output -            the record on standard output, no file
 

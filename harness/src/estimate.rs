@@ -27,6 +27,8 @@ pub struct Calibration {
     pub kernel: &'static Definition,
     /// The type of the elements.
     pub dtype: Dtype,
+    /// Which of the plan's libraries multiplied.
+    pub library: usize,
     /// How many threads computed.
     pub threads: usize,
     /// The order of the matrices.
@@ -61,14 +63,15 @@ pub fn calibrate(plan: &Plan) -> Result<Vec<Calibration>, Failure> {
         if find(&found, case).is_none() {
             let alike = plan.cases.iter().filter(|other| is_alike(case, other));
             let largest = alike.map(|case| case.size.n).max().unwrap_or(1);
-            found.push(calibrate_one(case, probe_n(case, largest))?);
+            found.push(calibrate_one(case, probe_n(case, largest), plan)?);
         }
     }
     Ok(found)
 }
 
 fn is_alike(case: &CasePlan, other: &CasePlan) -> bool {
-    (case.kernel, case.dtype, case.threads) == (other.kernel, other.dtype, other.threads)
+    let key = |case: &CasePlan| (case.kernel, case.dtype, case.threads, case.library);
+    key(case) == key(other)
 }
 
 /// The largest n up to a case's that is still a small run.
@@ -84,8 +87,8 @@ fn probe_n(case: &CasePlan, largest: usize) -> usize {
         .unwrap_or(1)
 }
 
-fn calibrate_one(case: &CasePlan, n: usize) -> Result<Calibration, Failure> {
-    let (mut kernel, _) = measure::kernel(case.kernel, n, case.dtype, case.threads)?;
+fn calibrate_one(case: &CasePlan, n: usize, plan: &Plan) -> Result<Calibration, Failure> {
+    let (mut kernel, _) = measure::kernel(case, n, plan)?;
     kernel.prepare(0);
     timed(kernel.as_mut(), &mut NoProbe);
     let begun = Instant::now();
@@ -97,6 +100,7 @@ fn calibrate_one(case: &CasePlan, n: usize) -> Result<Calibration, Failure> {
     Ok(Calibration {
         kernel: case.kernel,
         dtype: case.dtype,
+        library: case.library,
         threads: case.threads,
         n,
         run_s: elapsed.run_time_s,
@@ -107,7 +111,8 @@ fn calibrate_one(case: &CasePlan, n: usize) -> Result<Calibration, Failure> {
 
 fn find<'a>(calibrations: &'a [Calibration], case: &CasePlan) -> Option<&'a Calibration> {
     calibrations.iter().find(|found| {
-        (found.kernel, found.dtype, found.threads) == (case.kernel, case.dtype, case.threads)
+        (found.kernel, found.dtype, found.threads, found.library)
+            == (case.kernel, case.dtype, case.threads, case.library)
     })
 }
 
@@ -272,10 +277,14 @@ mod tests {
                 size: size.clone(),
                 dtype: Dtype::F64,
                 threads,
+                library: 0,
+                blas: None,
             })
         });
         Plan {
             cases: cases.collect(),
+            libraries: Vec::new(),
+            driver: kernels::Driver::Team,
             order,
             target,
             warmup: Warmup::Auto,
@@ -302,6 +311,7 @@ mod tests {
             .map(|threads| Calibration {
                 kernel: kernels::registry::KERNELS[0],
                 dtype: Dtype::F64,
+                library: 0,
                 threads,
                 n: 1000,
                 run_s: 0.040 / threads as f64,

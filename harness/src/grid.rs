@@ -6,6 +6,7 @@ use kernels::{Definition, Dtype, registry};
 use results::record::{Threads, Topology};
 
 use crate::exit::Failure;
+use crate::libraries::{self, Selected};
 use crate::plan::CasePlan;
 use crate::size::Size;
 use crate::threads::{self, ThreadsError};
@@ -24,7 +25,12 @@ pub fn cases(
     sizes: &[Size],
     dtypes: &[Dtype],
     threads: &[Threads],
+    libraries: &[Selected],
 ) -> Result<Vec<CasePlan>, Failure> {
+    let name = |library: usize| {
+        let is_named = !libraries::is_default(libraries);
+        is_named.then(|| libraries[library].name.clone())
+    };
     let mut seen = HashSet::new();
     let mut cases = Vec::new();
     for (kernel, size) in kernels
@@ -32,13 +38,25 @@ pub fn cases(
         .flat_map(|kernel| sizes.iter().map(move |size| (*kernel, size)))
     {
         for dtype in dtypes {
-            for threads in threads {
-                if seen.insert((kernel.name, size.n, dtype.size_bytes(), threads.count)) {
+            let by_threads = threads
+                .iter()
+                .flat_map(|threads| (0..libraries.len()).map(move |library| (threads, library)));
+            for (threads, library) in by_threads {
+                let key = (
+                    kernel.name,
+                    size.n,
+                    dtype.size_bytes(),
+                    threads.count,
+                    library,
+                );
+                if seen.insert(key) {
                     cases.push(CasePlan {
                         kernel,
                         size: size.clone(),
                         dtype: *dtype,
                         threads: threads.count,
+                        library,
+                        blas: name(library),
                     });
                 }
             }
@@ -52,15 +70,25 @@ pub fn cases(
     Ok(cases)
 }
 
-/// Finds kernels whose names are separated by commas.
+/// Finds kernels whose names are separated by commas; matmul-norm in panels if so asked.
 ///
 /// # Errors
 ///
-/// When there is none of a name.
-pub fn kernels(text: &str) -> Result<Vec<&'static Definition>, Failure> {
-    text.split(',')
-        .map(|name| registry::find(name.trim()).map_err(Failure::usage))
-        .collect()
+/// When there is none of a name, or none in panels.
+pub fn kernels(text: &str, panels: bool) -> Result<Vec<&'static Definition>, Failure> {
+    let find = |name: &str| registry::find(name.trim()).map_err(Failure::usage);
+    let found: Vec<&'static Definition> = text.split(',').map(find).collect::<Result<_, _>>()?;
+    if !panels {
+        return Ok(found);
+    }
+    let usual = registry::KERNELS[0];
+    if found.iter().all(|kernel| *kernel == usual) {
+        return Ok(vec![&kernels::panels::DEFINITION]);
+    }
+    Err(Failure::usage(anyhow::anyhow!(
+        "cannot compute '{text}' in panels: only {} can be (leave out --panels)",
+        usual.name
+    )))
 }
 
 /// Reads types separated by commas.
@@ -121,6 +149,10 @@ pub fn threads(
 mod tests {
     use super::*;
 
+    fn bundled() -> Vec<Selected> {
+        libraries::select("bundled").unwrap()
+    }
+
     fn topology() -> Topology {
         Topology {
             usable_physical_cores: 4,
@@ -162,8 +194,8 @@ mod tests {
         let planned = |names: &str| {
             let sizes = Size::parse_list("test,200").unwrap();
             let threads = threads(Some("1"), |_| None, &topology(), 64).unwrap();
-            kernels(names).map(|kernels| {
-                let cases = cases(&kernels, &sizes, &[Dtype::F64], &threads).unwrap();
+            kernels(names, false).map(|kernels| {
+                let cases = cases(&kernels, &sizes, &[Dtype::F64], &threads, &bundled()).unwrap();
                 let case = |case: &CasePlan| format!("{} {}", case.kernel.name, case.size.n);
                 cases.iter().map(case).collect::<Vec<_>>().join(", ")
             })
@@ -184,10 +216,11 @@ mod tests {
         let sizes = Size::parse_list("100..300:100,test,200").unwrap();
         let threads = threads(Some("1,2"), |_| None, &topology(), 64).unwrap();
         let cases = cases(
-            &kernels("matmul-norm,matmul-norm").unwrap(),
+            &kernels("matmul-norm,matmul-norm", false).unwrap(),
             &sizes,
             &dtypes("f64,float64").unwrap(),
             &threads,
+            &bundled(),
         )
         .unwrap();
         let keys: Vec<(usize, usize)> = cases
@@ -204,14 +237,22 @@ mod tests {
     fn too_many_cases_are_refused() {
         let sizes = Size::parse_list("1..9999:1").unwrap();
         let threads = threads(Some("1,2"), |_| None, &topology(), 64).unwrap();
-        let error = cases(&kernels("gemm").unwrap(), &sizes, &[Dtype::F64], &threads).unwrap_err();
+        let error = cases(
+            &kernels("gemm", false).unwrap(),
+            &sizes,
+            &[Dtype::F64],
+            &threads,
+            &bundled(),
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("more than 10000"), "{error}");
         assert!(
             cases(
-                &kernels("gemm").unwrap(),
+                &kernels("gemm", false).unwrap(),
                 &sizes,
                 &[Dtype::F64],
-                &threads[..1]
+                &threads[..1],
+                &bundled()
             )
             .is_ok()
         );

@@ -13,6 +13,7 @@ pub mod frequency;
 pub mod grid;
 pub mod host;
 pub mod interrupt;
+pub mod libraries;
 pub mod limit;
 pub mod measure;
 pub mod memory;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kernels::verify::NormCheck;
-use kernels::{Definition, Driver, Dtype, Kernel, Multiplier, Team, flop};
+use kernels::{Kernel, Multiplier, Team, flop};
 use results::record::{Case, Sample, Verification};
 use results::sampling::{WarmupEnd, WarmupSample};
 
@@ -78,7 +78,7 @@ impl<'a> Session<'a> {
         plan: &'a Plan,
         clock_resolution_s: f64,
     ) -> Result<Self, Failure> {
-        let (kernel, threads_used) = kernel(case.kernel, case.size.n, case.dtype, case.threads)?;
+        let (kernel, threads_used) = kernel(case, case.size.n, plan)?;
         Ok(Self {
             case,
             plan,
@@ -112,6 +112,9 @@ impl<'a> Session<'a> {
             kernel: self.kernel.name().to_owned(),
             n: self.case.size.n,
             dtype: self.case.dtype.to_string(),
+            blas: self.case.blas.clone(),
+            driver: Some(self.plan.driver.to_string()),
+            panel_rows: self.kernel.panel_rows(),
             threads_requested: self.case.threads,
             threads_used: self.threads_used,
             matrix_bytes: self.kernel.matrix_bytes(),
@@ -211,29 +214,30 @@ pub fn timed(kernel: &mut dyn Kernel, probe: &mut dyn Probe) -> (f64, Elapsed) {
     (result, sum)
 }
 
-/// A kernel with this many threads, and how many it uses.
+/// A case's kernel of this size with its threads, and how many it uses.
 ///
 /// # Errors
 ///
 /// When the memory or the threads cannot be had.
 pub fn kernel(
-    definition: &Definition,
+    case: &CasePlan,
     n: usize,
-    dtype: Dtype,
-    threads: usize,
+    plan: &Plan,
 ) -> Result<(Box<dyn Kernel + Send>, usize), Failure> {
     let failed = |error: anyhow::Error| Failure::new(Exit::System, error);
-    let cpus = placement(threads);
+    let cpus = placement(case, plan);
     // Everything that is shared out is shared out among these threads, and this one is among them.
-    let team = Team::new(threads, cpus.as_deref()).map_err(|error| failed(error.into()))?;
+    let team = Team::new(case.threads, cpus.as_deref()).map_err(|error| failed(error.into()))?;
     let threads_used = team.size();
-    let multiplier = Multiplier::new(Arc::new(team), Driver::Team).map_err(Failure::usage)?;
-    let kernel = (definition.make)(n, dtype, multiplier).map_err(|error| failed(error.into()))?;
+    let library = plan.libraries[case.library].blas;
+    let multiplier =
+        Multiplier::with_blas(library, Arc::new(team), plan.driver).map_err(Failure::usage)?;
+    let kernel =
+        (case.kernel.make)(n, case.dtype, multiplier).map_err(|error| failed(error.into()))?;
     Ok((kernel, threads_used))
 }
 
-/// The CPUs that this many threads are bound to, one for each; `None` leaves them to the system.
-fn placement(threads: usize) -> Option<Vec<usize>> {
-    let _ = threads;
+/// The CPUs that a case's threads are bound to, one for each; `None` leaves them to the system.
+fn placement(_case: &CasePlan, _plan: &Plan) -> Option<Vec<usize>> {
     None
 }

@@ -4,11 +4,12 @@ use std::env;
 use std::fmt;
 use std::path::PathBuf;
 
-use kernels::{Definition, Dtype, openblas, registry};
+use kernels::{Definition, Driver, Dtype, registry};
 use results::record;
 
 use crate::cli::RunArgs;
 use crate::exit::Failure;
+use crate::libraries::{self, Selected};
 use crate::memory::{self, Memory};
 use crate::order::Order;
 use crate::precision::Target;
@@ -23,6 +24,10 @@ pub struct Plan {
     pub cases: Vec<CasePlan>,
     /// In which order they are visited.
     pub order: Order,
+    /// The libraries that are measured with.
+    pub libraries: Vec<Selected>,
+    /// Who shares products out.
+    pub driver: Driver,
     /// How often each is repeated.
     pub target: Target,
     /// Untimed repetitions before that.
@@ -60,6 +65,10 @@ pub struct CasePlan {
     pub dtype: Dtype,
     /// How many threads compute.
     pub threads: usize,
+    /// Which of the plan's libraries multiplies them.
+    pub library: usize,
+    /// The library's name, where another one was asked for than the linked one, or several.
+    pub blas: Option<String>,
 }
 
 impl CasePlan {
@@ -82,7 +91,11 @@ impl fmt::Display for CasePlan {
             f,
             "{kernel}{}, {}, {} thread{plural}",
             self.size, self.dtype, self.threads
-        )
+        )?;
+        match &self.blas {
+            Some(name) => write!(f, ", {name}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -119,12 +132,17 @@ impl Plan {
         let limits = cgroup::limits();
         let topology = topology::read(limits.cpu_quota);
         let memory = memory::available(&limits);
-        let library_max = openblas::describe().threads_max;
+        let libraries = libraries::select(&args.blas)?;
+        let library_max = libraries::callers_max(&libraries);
         let threads = grid::threads(args.threads.as_deref(), variable, &topology, library_max)
             .map_err(Failure::usage)?;
-        let sizes = Size::parse_list(&args.size).map_err(Failure::usage)?;
-        let kernels = grid::kernels(&args.kernel)?;
-        let cases = grid::cases(&kernels, &sizes, &grid::dtypes(&args.dtype)?, &threads)?;
+        let cases = grid::cases(
+            &grid::kernels(&args.kernel, args.panels)?,
+            &Size::parse_list(&args.size).map_err(Failure::usage)?,
+            &grid::dtypes(&args.dtype)?,
+            &threads,
+            &libraries,
+        )?;
         for case in &cases {
             check_memory(case, &memory)?;
         }
@@ -138,6 +156,8 @@ impl Plan {
             .concat(),
             order: order(args.order.as_deref(), cases.len(), seed)?,
             cases,
+            libraries,
+            driver: driver(&args.driver)?,
             target: Target::new(repeats, args.until.as_deref(), args.max_time.as_deref())
                 .map_err(Failure::usage)?,
             warmup: warmup(&args.warmup)?,
@@ -184,6 +204,16 @@ fn order(text: Option<&str>, cases: usize, seed: u64) -> Result<Order, Failure> 
         Some("random") => Ok(Order::Random(seed)),
         Some(other) => Err(Failure::usage(anyhow::anyhow!(
             "cannot use the order '{other}': it is none of interleaved, sequential, random (try --order interleaved)"
+        ))),
+    }
+}
+
+fn driver(text: &str) -> Result<Driver, Failure> {
+    match text {
+        "team" => Ok(Driver::Team),
+        "library" => Ok(Driver::Library),
+        other => Err(Failure::usage(anyhow::anyhow!(
+            "cannot use the driver '{other}': it is neither team nor library (try --driver team)"
         ))),
     }
 }
@@ -236,6 +266,7 @@ fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
         size,
         dtype,
         threads,
+        ..
     } = case;
     let threads = *threads;
     let matrix_bytes = |n| (kernel.matrix_bytes)(n, *dtype).unwrap_or(u64::MAX);
@@ -313,6 +344,8 @@ mod tests {
             size: Size::parse(size).unwrap(),
             dtype,
             threads: 2,
+            library: 0,
+            blas: None,
         };
         let message = match check_memory(&case, &MEMORY) {
             Ok(()) => "fits".to_owned(),
@@ -377,6 +410,8 @@ mod tests {
             size: Size::parse(size).unwrap(),
             dtype: Dtype::F64,
             threads: 2,
+            library: 0,
+            blas: None,
         };
         let cases = [
             case("triad", "1000"),

@@ -92,6 +92,8 @@ fn original_args(path: &Path, header: &Header, now: &RunArgs) -> Result<RunArgs,
 pub fn planned(plan: &Plan) -> Vec<PlannedCase> {
     let planned = plan.cases.iter().map(|case| PlannedCase {
         kernel: case.kernel.name.to_owned(),
+        blas: case.blas.clone(),
+        driver: plan.driver.to_string(),
         n: case.size.n,
         dtype: case.dtype.to_string(),
         threads: case.threads,
@@ -237,6 +239,8 @@ mod tests {
     fn planned(n: usize) -> Vec<PlannedCase> {
         vec![PlannedCase {
             kernel: "matmul-norm".to_owned(),
+            blas: None,
+            driver: "team".to_owned(),
             n,
             dtype: "f64".to_owned(),
             threads: 2,

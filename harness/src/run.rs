@@ -24,7 +24,7 @@ use crate::plan::{CasePlan, Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
 use crate::resume::{self, Interrupted};
 use crate::sweep::{Keeper, Outcome, Sweep, SweepEvent};
-use crate::{clock, estimate, host, limit, software};
+use crate::{clock, estimate, host, libraries, limit, software};
 
 /// How long limits that were measured before the cases hold for these.
 const LIMITS_HOLD: Duration = Duration::from_secs(5);
@@ -111,6 +111,11 @@ fn begin(
 
 /// Says what should be known before measuring: warnings, and to who sits at a terminal what a sweep will take.
 fn announce(plan: &Plan, record: &Record) -> Result<(), Failure> {
+    if !libraries::is_default(&plan.libraries) {
+        for library in &plan.libraries {
+            eprintln!("bench: {}", libraries::line(library));
+        }
+    }
     for warning in &record.warnings {
         eprintln!("bench: warning: {warning}");
     }
@@ -244,7 +249,7 @@ fn empty_record(plan: &Plan) -> Record {
         started_utc: now_utc(),
         elapsed_s: 0.0,
         host: host::describe(&plan.topology, &plan.memory),
-        software: software::describe(),
+        software: software::describe(&plan.libraries),
         settings: Settings {
             command_line: std::env::args_os()
                 .map(|word| word.to_string_lossy().into_owned())

@@ -1,4 +1,4 @@
-//! The linked OpenBLAS: the only unsafe code of this crate, one checked wrapper for each C function.
+//! The linked OpenBLAS, called directly: one checked wrapper for each C function.
 #![allow(unsafe_code, reason = "calls into C")]
 
 use std::ffi::{CStr, c_char, c_int};
@@ -30,7 +30,7 @@ pub(crate) fn keep_threads() -> impl Sized {
 }
 
 /// The leading dimension of a row-major matrix or tile: how many elements its rows are apart.
-fn leading<S: ndarray::RawData>(array: &ArrayBase<S, Ix2>) -> c_int {
+pub(crate) fn leading_dimension<S: ndarray::RawData>(array: &ArrayBase<S, Ix2>) -> usize {
     let (rows, columns) = array.dim();
     let stride = |axis| array.stride_of(ndarray::Axis(axis));
     // A single row or column may have any stride on paper.
@@ -41,7 +41,7 @@ fn leading<S: ndarray::RawData>(array: &ArrayBase<S, Ix2>) -> c_int {
         stride(0).unsigned_abs()
     };
     assert!(rows <= 1 || stride(0) > 0, "rows follow one another");
-    index(apart.max(1))
+    apart.max(1)
 }
 
 /// A count as BLAS counts.
@@ -60,7 +60,12 @@ macro_rules! gemm {
             let (m, k) = a.dim();
             let n = b.ncols();
             assert!(b.nrows() == k && c.dim() == (m, n), "the shapes do not fit");
-            let (lda, ldb, ldc) = (leading(a), leading(b), leading(c));
+            let [lda, ldb, ldc] = [
+                leading_dimension(a),
+                leading_dimension(b),
+                leading_dimension(c),
+            ]
+            .map(index);
             let _running = PRODUCTS.read();
             // SAFETY: the pointers lead to initialized matrices of these shapes, whose rows are the leading dimension apart
             // (checked above); C is borrowed exclusively, so it overlaps neither A nor B.

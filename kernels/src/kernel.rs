@@ -32,6 +32,11 @@ pub trait Kernel {
     /// printed ([`Printed::Residual`]).
     fn run(&mut self) -> f64;
 
+    /// Rows of the panels in which the product is computed; `None` where it is computed whole.
+    fn panel_rows(&self) -> Option<usize> {
+        None
+    }
+
     /// How many parts a run is made of that are timed one by one, with [`Kernel::inspect`] in between.
     fn parts(&self) -> usize {
         1

@@ -3,6 +3,7 @@
 //! This crate computes and checks. It takes no times, prints nothing and knows no files: that is `harness`'s and
 //! `results`'s business.
 
+pub mod blas;
 pub mod element;
 pub mod flop;
 pub mod fma;
@@ -24,6 +25,7 @@ pub mod verify;
 
 mod ffi;
 
+pub use blas::Blas;
 pub use element::{Dtype, Element};
 pub use kernel::{Definition, Kernel};
 pub use matmul_norm::MatmulNorm;

@@ -137,12 +137,14 @@ pub fn case_summary(case: &Case) -> String {
 
 /// What was measured, for example `matmul-norm n=10000 f64, 2 threads`.
 fn case_label(case: &Case) -> String {
+    let blas = case.blas.as_ref();
     format!(
-        "{} n={} {}, {}",
+        "{} n={} {}, {}{}",
         case.kernel,
         case.n,
         case.dtype,
-        threads(case)
+        threads(case),
+        blas.map_or_else(String::new, |blas| format!(", {blas}"))
     )
 }
 

@@ -4,6 +4,7 @@
 //! measuring happens in `harness`, drawing in `reports`.
 
 pub mod journal;
+pub mod library;
 pub mod limits;
 pub mod number;
 pub mod record;

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::library::{LibraryFile, NamedLibrary};
 use crate::limits::{FmaPeak, Limits};
 use crate::number::nan_as_null;
 use crate::sampling::{Sampling, StoppedBecause, WarmupEnd, WarmupSample};
@@ -161,8 +162,11 @@ pub struct Software {
     pub bench_commit: Option<String>,
     /// The bundle that carried it; `null` when the program was started on its own.
     pub bundle: Option<Bundle>,
-    /// The library that computed the products.
+    /// The library that computed the products; the first one when several were compared.
     pub blas: Blas,
+    /// All libraries, when several were compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub libraries: Vec<NamedLibrary>,
 }
 
 /// The bundle that carried the program, as its launcher told.
@@ -191,6 +195,9 @@ pub struct Blas {
     pub threading: String,
     /// The most threads its build can use.
     pub threads_max: usize,
+    /// Where it was loaded from; absent when it is linked into `bench`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<LibraryFile>,
 }
 
 /// What was asked for.
@@ -232,9 +239,21 @@ pub struct Case {
     pub n: usize,
     /// `f64` or `f32`.
     pub dtype: String,
-    /// Threads that the library was told to use.
+    /// The library, where another one was asked for than the linked one, or several: `bundled`, `newest`, `system`, or
+    /// the name of its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blas: Option<String>,
+    /// Who shared the product out among the threads: `team` (bench: each thread multiplies a tile by itself) or `library`
+    /// (the library's own threads). Absent in records from before there was a choice: `library`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Rows of the panels in which the product was computed; absent where it was computed whole. Not comparable with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panel_rows: Option<usize>,
+    /// Threads that were to be used.
     pub threads_requested: usize,
-    /// Threads that the library says it uses, read back after the request.
+    /// Threads that are used: members of the team, each with a library of which it was read back that it uses one thread; or
+    /// what the library says that it uses.
     pub threads_used: usize,
     /// Memory of the matrices.
     pub matrix_bytes: u64,

@@ -12,6 +12,8 @@ fn header() -> Header {
     record.cases.clear();
     let planned = vec![PlannedCase {
         kernel: "matmul-norm".to_owned(),
+        blas: None,
+        driver: "team".to_owned(),
         n: 10_000,
         dtype: "f64".to_owned(),
         threads: 18,

@@ -54,6 +54,7 @@ const UNSAFE_FILES: [&str; 6] = [
     "bundle/launch/src/ffi.rs",
     "bundle/runtime/src/ffi.rs",
     "harness/src/exit.rs",
+    "kernels/src/blas/ffi.rs",
     "kernels/src/ffi.rs",
     "kernels/src/fma.rs",
     "kernels/src/team.rs",

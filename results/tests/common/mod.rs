@@ -102,7 +102,9 @@ fn software() -> Software {
             core: "SkylakeX".to_owned(),
             threading: "pthreads".to_owned(),
             threads_max: 128,
+            file: None,
         },
+        libraries: Vec::new(),
     }
 }
 
@@ -116,6 +118,9 @@ fn case() -> Case {
         kernel: "matmul-norm".to_owned(),
         n: 10_000,
         dtype: "f64".to_owned(),
+        driver: None,
+        panel_rows: None,
+        blas: None,
         threads_requested: 18,
         threads_used: 18,
         matrix_bytes: 2_400_000_000,
