@@ -1,6 +1,7 @@
 //! The validated plan of a run: everything is decided here, before anything is allocated, measured or written.
 
 use std::env;
+use std::fmt;
 use std::path::PathBuf;
 
 use kernels::{Definition, Dtype, openblas, registry};
@@ -9,21 +10,26 @@ use results::record;
 use crate::cli::RunArgs;
 use crate::exit::Failure;
 use crate::memory::{self, Memory};
+use crate::order::Order;
+use crate::precision::Target;
 use crate::size::Size;
-use crate::{cgroup, limit, threads, topology};
+use crate::warmup::Warmup;
+use crate::{cgroup, grid, limit, threads, topology};
 
 /// What will be measured, and where the result goes.
 #[derive(Debug)]
 pub struct Plan {
-    /// In the order of measuring.
+    /// In the order of the record.
     pub cases: Vec<CasePlan>,
-    /// Timed repetitions of each.
-    pub repeats: usize,
-    /// Untimed repetitions before them.
-    pub warmup: usize,
+    /// In which order they are visited.
+    pub order: Order,
+    /// How often each is repeated.
+    pub target: Target,
+    /// Untimed repetitions before that.
+    pub warmup: Warmup,
     /// The seed of the first repetition's matrices; the next one's is one more.
     pub seed: u64,
-    /// Threads, and who chose their number.
+    /// Threads, and who chose their number; the largest number where cases differ.
     pub threads: record::Threads,
     /// Where records go.
     pub destination: Destination,
@@ -52,6 +58,32 @@ pub struct CasePlan {
     pub size: Size,
     /// Their elements' type.
     pub dtype: Dtype,
+    /// How many threads compute.
+    pub threads: usize,
+}
+
+impl CasePlan {
+    /// Memory that measuring it takes in all.
+    pub fn needed_bytes(&self) -> u64 {
+        let matrices = (self.kernel.matrix_bytes)(self.size.n, self.dtype).unwrap_or(u64::MAX);
+        memory::needed_bytes(matrices, self.threads)
+    }
+}
+
+impl fmt::Display for CasePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.threads == 1 { "" } else { "s" };
+        // The usual kernel needs no mention.
+        let kernel = match self.kernel.name {
+            usual if usual == registry::KERNELS[0].name => String::new(),
+            other => format!("{other}, "),
+        };
+        write!(
+            f,
+            "{kernel}{}, {}, {} thread{plural}",
+            self.size, self.dtype, self.threads
+        )
+    }
 }
 
 /// Where a record goes.
@@ -88,23 +120,29 @@ impl Plan {
         let topology = topology::read(limits.cpu_quota);
         let memory = memory::available(&limits);
         let library_max = openblas::describe().threads_max;
-        let threads = threads::choose(args.threads.as_deref(), variable, &topology, library_max)
+        let threads = grid::threads(args.threads.as_deref(), variable, &topology, library_max)
             .map_err(Failure::usage)?;
-        let cases = cases(args)?;
+        let sizes = Size::parse_list(&args.size).map_err(Failure::usage)?;
+        let kernels = grid::kernels(&args.kernel)?;
+        let cases = grid::cases(&kernels, &sizes, &grid::dtypes(&args.dtype)?, &threads)?;
         for case in &cases {
-            check_memory(case, threads.count, &memory)?;
+            check_memory(case, &memory)?;
         }
+        let seed = seed(&args.seed)?;
+        let repeats = count("--repeats", &args.repeats, 1)?;
         Ok(Self {
-            repeats: count("--repeats", &args.repeats, 1)?,
-            warmup: count("--warmup", &args.warmup, 0)?,
-            seed: seed(&args.seed)?,
+            order: order(args.order.as_deref(), cases.len(), seed)?,
+            target: Target::new(repeats, args.until.as_deref(), args.max_time.as_deref())
+                .map_err(Failure::usage)?,
+            warmup: warmup(&args.warmup)?,
+            seed,
             warnings: [
-                threads::warnings(&threads, &topology),
+                warnings(&threads, &topology),
                 cache_warnings(&cases, limit::last_level_bytes(&topology.caches)),
             ]
             .concat(),
-            threads,
             cases,
+            threads: most(threads),
             destination: if args.output.as_os_str() == "-" {
                 Destination::Stdout
             } else {
@@ -124,28 +162,36 @@ fn variable(name: &str) -> Option<String> {
     env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-fn cases(args: &RunArgs) -> Result<Vec<CasePlan>, Failure> {
-    let dtype = dtype(&args.dtype)?;
-    let sizes = Size::parse_list(&args.size).map_err(Failure::usage)?;
-    let mut cases = Vec::new();
-    for name in args.kernel.split(',') {
-        let kernel = registry::find(name.trim()).map_err(Failure::usage)?;
-        cases.extend(sizes.iter().map(|size| CasePlan {
-            kernel,
-            size: size.clone(),
-            dtype,
-        }));
-    }
-    Ok(cases)
+/// What a reader should know about any of the numbers of threads.
+fn warnings(threads: &[record::Threads], topology: &record::Topology) -> Vec<String> {
+    threads
+        .iter()
+        .flat_map(|threads| threads::warnings(threads, topology))
+        .collect()
 }
 
-fn dtype(text: &str) -> Result<Dtype, Failure> {
+fn most(threads: Vec<record::Threads>) -> record::Threads {
+    let most = threads.into_iter().max_by_key(|threads| threads.count);
+    most.unwrap_or_default()
+}
+
+/// One case has no order; several are interleaved unless something else is asked for.
+fn order(text: Option<&str>, cases: usize, seed: u64) -> Result<Order, Failure> {
     match text {
-        "f64" | "float64" => Ok(Dtype::F64),
-        "f32" | "float32" => Ok(Dtype::F32),
-        other => Err(Failure::usage(anyhow::anyhow!(
-            "cannot use the dtype '{other}': it is none of f64, float64, f32, float32 (try --dtype f64)"
+        None if cases > 1 => Ok(Order::Interleaved),
+        None | Some("sequential") => Ok(Order::Sequential),
+        Some("interleaved") => Ok(Order::Interleaved),
+        Some("random") => Ok(Order::Random(seed)),
+        Some(other) => Err(Failure::usage(anyhow::anyhow!(
+            "cannot use the order '{other}': it is none of interleaved, sequential, random (try --order interleaved)"
         ))),
+    }
+}
+
+fn warmup(text: &str) -> Result<Warmup, Failure> {
+    match text {
+        "auto" => Ok(Warmup::Auto),
+        number => Ok(Warmup::Fixed(count("--warmup", number, 0)?)),
     }
 }
 
@@ -181,7 +227,7 @@ fn verbosity(args: &RunArgs) -> Verbosity {
 }
 
 /// Refuses what would make the kernel kill this process, or another, minutes later.
-fn check_memory(case: &CasePlan, threads: usize, memory: &Memory) -> Result<(), Failure> {
+fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
     let Some(available_bytes) = memory.available_bytes else {
         return Ok(());
     };
@@ -189,10 +235,12 @@ fn check_memory(case: &CasePlan, threads: usize, memory: &Memory) -> Result<(), 
         kernel,
         size,
         dtype,
+        threads,
     } = case;
+    let threads = *threads;
     let matrix_bytes = |n| (kernel.matrix_bytes)(n, *dtype).unwrap_or(u64::MAX);
     let matrices = matrix_bytes(size.n);
-    let needed = memory::needed_bytes(matrices, threads);
+    let needed = case.needed_bytes();
     if needed <= available_bytes {
         return Ok(());
     }
@@ -239,7 +287,7 @@ fn cache_warnings(cases: &[CasePlan], cache_bytes: Option<u64>) -> Vec<String> {
         .collect()
 }
 
-fn gigabytes(bytes: u64) -> String {
+pub(crate) fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 * 1e-9)
 }
 
@@ -264,8 +312,9 @@ mod tests {
             kernel: registry::find(kernel).unwrap(),
             size: Size::parse(size).unwrap(),
             dtype,
+            threads: 2,
         };
-        let message = match check_memory(&case, 2, &MEMORY) {
+        let message = match check_memory(&case, &MEMORY) {
             Ok(()) => "fits".to_owned(),
             Err(failure) => failure.to_string(),
         };
@@ -327,6 +376,7 @@ mod tests {
             kernel: registry::find(kernel).unwrap(),
             size: Size::parse(size).unwrap(),
             dtype: Dtype::F64,
+            threads: 2,
         };
         let cases = [
             case("triad", "1000"),
@@ -343,30 +393,6 @@ mod tests {
     }
 
     #[test]
-    fn kernels_are_combined_with_sizes() {
-        let planned = |kernel: &str| {
-            let args = RunArgs {
-                kernel: kernel.to_owned(),
-                size: "test,200".to_owned(),
-                ..default_args()
-            };
-            cases(&args).map(|cases| {
-                let case = |case: &CasePlan| format!("{} {}", case.kernel.name, case.size.n);
-                cases.iter().map(case).collect::<Vec<_>>().join(", ")
-            })
-        };
-        assert_eq!(planned("gemm").unwrap(), "gemm 100, gemm 200");
-        assert_eq!(
-            planned("matmul-norm, triad").unwrap(),
-            "matmul-norm 100, matmul-norm 200, triad 100, triad 200"
-        );
-        assert_eq!(
-            planned("gemm,linpack").unwrap_err().to_string(),
-            "cannot measure 'linpack': no kernel has this name (there are matmul-norm, gemm, lu-solve, triad, fma-peak)"
-        );
-    }
-
-    #[test]
     fn limits_are_measured_unless_they_are_not_wanted() {
         for (words, expected) in [
             (&[][..], true),
@@ -377,10 +403,6 @@ mod tests {
             let args = parsed(words);
             assert_eq!(!args.no_peak, expected, "{words:?}");
         }
-    }
-
-    fn default_args() -> RunArgs {
-        parsed(&[])
     }
 
     fn parsed(words: &[&str]) -> RunArgs {
@@ -401,9 +423,10 @@ mod tests {
     }
 
     #[test]
-    fn dtypes_under_both_names() {
-        assert_eq!(dtype("float64").unwrap(), Dtype::F64);
-        assert_eq!(dtype("f32").unwrap(), Dtype::F32);
-        assert!(dtype("f16").is_err());
+    fn several_cases_are_interleaved_unless_asked_otherwise() {
+        assert_eq!(order(None, 1, 5).unwrap(), Order::Sequential);
+        assert_eq!(order(None, 2, 5).unwrap(), Order::Interleaved);
+        assert_eq!(order(Some("random"), 2, 5).unwrap(), Order::Random(5));
+        assert!(order(Some("sorted"), 2, 5).is_err());
     }
 }

@@ -106,6 +106,7 @@ fn python_fixed(value: f64, decimals: usize) -> String {
 /// One case in one line, for example
 /// `matmul-norm n=10000 f64, 2 threads: median 108.2 GFLOPS (best 109.0, spread 1.3 %, 3 of 3 samples verified)`.
 ///
+/// From six samples on it also has the interval of the median: `(95 % interval 107.5 to 108.6, best 109.0, ...)`.
 /// When samples failed their verification it says INVALID, how many, and which check failed with its worst figure.
 pub fn case_summary(case: &Case) -> String {
     let label = case_label(case);
@@ -175,10 +176,23 @@ fn statistics(case: &Case, summary: &Summary, samples: usize) -> String {
         return format!("median {median}{share} ({verified})");
     }
     format!(
-        "median {median}{share} (best {}, spread {}, {verified})",
+        "median {median}{share} ({}best {}, spread {}, {verified})",
+        interval(summary, rate).map_or_else(String::new, |interval| format!("{interval}, ")),
         best(summary, rate),
         percent(summary.spread_percent),
     )
+}
+
+/// The interval of a summary's median, with its own width's digits, for example `95 % interval 107.5 to 108.6`; `None` when
+/// there were too few samples for one.
+fn interval(summary: &Summary, rate: Rate) -> Option<String> {
+    let finite = |end: Option<f64>| end.filter(|value| value.is_finite());
+    let low = finite(summary.gflops_median_low)?;
+    let high = finite(summary.gflops_median_high)?;
+    let [low, high, median] = [low, high, summary.gflops_median].map(|gflops| rate.value(gflops));
+    let end = |value| beside(value, median, high - low);
+    // The coverage is the least possible above 95 %: nobody asks for its decimals.
+    Some(format!("95 % interval {} to {}", end(low), end(high)))
 }
 
 /// For example `94 % of the measured peak 115 GFLOPS at 3.58 GHz`.

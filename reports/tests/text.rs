@@ -100,6 +100,23 @@ fn a_case_is_one_readable_line() {
         &case(10_000, &[]),
         &expect!["matmul-norm n=10000 f64, 18 threads: no samples"],
     );
+    check(
+        &case(
+            10_000,
+            &[
+                107.6, 108.2, 109.0, 108.1, 107.9, 108.3, 108.2, 108.4, 107.7,
+            ],
+        ),
+        &expect![
+            "matmul-norm n=10000 f64, 18 threads: median 108.2 GFLOPS (95 % interval 107.7 to 108.4, best 109.0, spread 1.3 %, 9 of 9 samples verified)"
+        ],
+    );
+    check(
+        &case(10_000, &[107.6, f64::NAN, 109.0, 108.1, 107.9, 108.3]),
+        &expect![
+            "matmul-norm n=10000 f64, 18 threads: median 108.2 GFLOPS (best 109.0, spread 1.3 %, 6 of 6 samples verified)"
+        ],
+    );
     usual.threads_used = 1;
     check(
         &usual,

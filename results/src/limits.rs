@@ -186,6 +186,9 @@ mod tests {
             bytes: None,
             summary: crate::statistics::summarize(&samples),
             samples,
+            warmup_samples: Vec::new(),
+            warmup_ended: None,
+            stopped_because: None,
             peak: None,
         };
         limits().rate(&mut case);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{FmaPeak, Limits};
 use crate::number::nan_as_null;
+use crate::sampling::{Sampling, StoppedBecause, WarmupEnd, WarmupSample};
 
 /// The version of the record's schema that this crate writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -197,14 +198,17 @@ pub struct Blas {
 pub struct Settings {
     /// The words of the command line, the program's name first.
     pub command_line: Vec<String>,
-    /// Timed repetitions of each case.
+    /// Timed repetitions of each case; the least number of them when a precision was asked for.
     pub repeats: usize,
-    /// Untimed repetitions before them.
+    /// Untimed repetitions before them; the most that there may be when warming up ended by itself.
     pub warmup: usize,
     /// The seed of the random matrices.
     pub seed: u64,
     /// Threads, and who chose their number.
     pub threads: Threads,
+    /// The order of samples, and when there were enough; `null` in records from before this was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
     /// The resolution of the clock that took the times: the shortest time between two readings one after the other.
     pub clock_resolution_s: f64,
 }
@@ -212,7 +216,7 @@ pub struct Settings {
 /// Threads, and who chose their number.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Threads {
-    /// How many the run was to use.
+    /// How many the run was to use; the largest number when its cases differ.
     pub count: usize,
     /// `--threads`, the name of an environment variable, or `physical cores` / `cpu quota` when nothing was asked.
     pub source: String,
@@ -242,6 +246,15 @@ pub struct Case {
     pub bytes: Option<f64>,
     /// The timed repetitions, in order.
     pub samples: Vec<Sample>,
+    /// The repetitions before them that were run to warm up, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warmup_samples: Vec<WarmupSample>,
+    /// Why warming up before the first sample ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_ended: Option<WarmupEnd>,
+    /// Why no more samples were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_because: Option<StoppedBecause>,
     /// Statistics over the samples that were verified; `null` when none was.
     pub summary: Option<Summary>,
     /// The measured limit that the summary is held against; absent when there is none.
@@ -314,6 +327,16 @@ pub struct Summary {
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub gflops_median: f64,
+    /// The lower end of the interval in which the median of all possible samples lies with this `confidence`; `null` when
+    /// there are too few samples for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gflops_median_low: Option<f64>,
+    /// The upper end of that interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gflops_median_high: Option<f64>,
+    /// The interval's coverage, 0.95 or the least above it that order statistics can have, were the samples independent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
     /// The largest.
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
