@@ -243,6 +243,7 @@ fn duration(time_s: f64) -> Duration {
 pub fn seconds(time: Duration) -> String {
     let s = time.as_secs_f64();
     match s {
+        ..0.00001 => format!("{:.0} ns", s * 1e9),
         ..0.001 => format!("{:.1} µs", s * 1e6),
         ..0.1 => format!("{:.1} ms", s * 1e3),
         ..10.0 => format!("{s:.1} s"),
@@ -325,7 +326,7 @@ mod tests {
                 plan: 10 cases in interleaved order, 3 repeats each, about 4 min, 3.0 GB of memory
                   case                             a repeat   in all  memory
                   test (n = 100), f64, 1 thread     40.4 µs   9.7 ms  0.1 GB
-                  test (n = 100), f64, 16 threads    2.5 µs   9.4 ms  0.6 GB
+                  test (n = 100), f64, 16 threads   2522 ns   9.4 ms  0.6 GB
                   n = 1000, f64, 1 thread           40.0 ms    0.4 s  0.1 GB
                   n = 1000, f64, 16 threads          2.5 ms  64.5 ms  0.6 GB
                   n = 4000, f64, 1 thread             2.6 s     11 s  0.5 GB

@@ -158,6 +158,28 @@ mod tests {
     }
 
     #[test]
+    fn kernels_are_combined_with_sizes() {
+        let planned = |names: &str| {
+            let sizes = Size::parse_list("test,200").unwrap();
+            let threads = threads(Some("1"), |_| None, &topology(), 64).unwrap();
+            kernels(names).map(|kernels| {
+                let cases = cases(&kernels, &sizes, &[Dtype::F64], &threads).unwrap();
+                let case = |case: &CasePlan| format!("{} {}", case.kernel.name, case.size.n);
+                cases.iter().map(case).collect::<Vec<_>>().join(", ")
+            })
+        };
+        assert_eq!(planned("gemm").unwrap(), "gemm 100, gemm 200");
+        assert_eq!(
+            planned("matmul-norm, triad").unwrap(),
+            "matmul-norm 100, matmul-norm 200, triad 100, triad 200"
+        );
+        assert_eq!(
+            planned("gemm,linpack").unwrap_err().to_string(),
+            "cannot measure 'linpack': no kernel has this name (there are matmul-norm, gemm, lu-solve, triad, fma-peak)"
+        );
+    }
+
+    #[test]
     fn duplicates_are_measured_once() {
         let sizes = Size::parse_list("100..300:100,test,200").unwrap();
         let threads = threads(Some("1,2"), |_| None, &topology(), 64).unwrap();

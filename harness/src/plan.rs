@@ -131,17 +131,17 @@ impl Plan {
         let seed = seed(&args.seed)?;
         let repeats = count("--repeats", &args.repeats, 1)?;
         Ok(Self {
-            order: order(args.order.as_deref(), cases.len(), seed)?,
-            target: Target::new(repeats, args.until.as_deref(), args.max_time.as_deref())
-                .map_err(Failure::usage)?,
-            warmup: warmup(&args.warmup)?,
-            seed,
             warnings: [
                 warnings(&threads, &topology),
                 cache_warnings(&cases, limit::last_level_bytes(&topology.caches)),
             ]
             .concat(),
+            order: order(args.order.as_deref(), cases.len(), seed)?,
             cases,
+            target: Target::new(repeats, args.until.as_deref(), args.max_time.as_deref())
+                .map_err(Failure::usage)?,
+            warmup: warmup(&args.warmup)?,
+            seed,
             threads: most(threads),
             destination: if args.output.as_os_str() == "-" {
                 Destination::Stdout

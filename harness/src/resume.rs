@@ -91,6 +91,7 @@ fn original_args(path: &Path, header: &Header, now: &RunArgs) -> Result<RunArgs,
 /// The cases of a plan as a journal names them.
 pub fn planned(plan: &Plan) -> Vec<PlannedCase> {
     let planned = plan.cases.iter().map(|case| PlannedCase {
+        kernel: case.kernel.name.to_owned(),
         n: case.size.n,
         dtype: case.dtype.to_string(),
         threads: case.threads,
@@ -235,6 +236,7 @@ mod tests {
 
     fn planned(n: usize) -> Vec<PlannedCase> {
         vec![PlannedCase {
+            kernel: "matmul-norm".to_owned(),
             n,
             dtype: "f64".to_owned(),
             threads: 2,

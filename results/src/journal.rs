@@ -41,6 +41,8 @@ impl Header {
 /// One case of the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedCase {
+    /// The kernel's name.
+    pub kernel: String,
     /// The matrices are n by n.
     pub n: usize,
     /// `f64` or `f32`.
