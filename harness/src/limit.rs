@@ -36,10 +36,8 @@ const COLUMNS: usize = 8192;
 pub struct Request {
     /// The types that the cases have.
     pub dtypes: Vec<Dtype>,
-    /// The most threads that a case has.
-    pub threads: usize,
-    /// Where they are, see [`Team::new`].
-    pub cpus: Option<Vec<usize>>,
+    /// The numbers of threads that matter, ascending, each with the processors that they are bound to, see [`Team::new`].
+    pub threads: Vec<(usize, Option<Vec<usize>>)>,
     /// All last-level caches together.
     pub cache_bytes: Option<u64>,
     /// What the triad's arrays may take.
@@ -65,24 +63,35 @@ pub fn before(request: &Request) -> Limits {
         best_isa: best_isa.to_string(),
         ..Limits::default()
     };
-    let Ok(team) = Team::new(request.threads, request.cpus.as_deref()) else {
-        return limits;
-    };
-    for dtype in &request.dtypes {
-        let mut bench = Bench::new(*dtype, blas_isa, &team, "before");
-        limits.fma_peaks.push(bench.peak(1));
-        if team.size() > 1 {
-            limits.fma_peaks.push(bench.peak(team.size()));
+    let last = request.threads.len().saturating_sub(1);
+    for (index, team) in teams(request).enumerate() {
+        for dtype in &request.dtypes {
+            limits
+                .fma_peaks
+                .push(peak(*dtype, blas_isa, &team, "before"));
+            // How much the library leaves unused, once.
+            if index == last && best_isa != blas_isa {
+                limits
+                    .fma_peaks
+                    .push(peak(*dtype, best_isa, &team, "before"));
+            }
         }
-        if best_isa != blas_isa {
-            let mut bench = Bench::new(*dtype, best_isa, &team, "before");
-            limits.fma_peaks.push(bench.peak(team.size()));
+        if index == last {
+            limits.triad = bandwidth(request, &team);
         }
     }
-    limits.triad = bandwidth(request, &team);
-    limits.nominal_peaks = nominal(&limits.fma_peaks, &limits.blas_isa, request.threads);
+    let cores = request.threads.last().map_or(1, |(count, _)| *count);
+    limits.nominal_peaks = nominal(&limits.fma_peaks, &limits.blas_isa, cores);
     limits.elapsed_s = started.elapsed().as_secs_f64();
     limits
+}
+
+/// The teams that can be had.
+fn teams(request: &Request) -> impl Iterator<Item = Team> + '_ {
+    request
+        .threads
+        .iter()
+        .filter_map(|(count, cpus)| Team::new(*count, cpus.as_deref()).ok())
 }
 
 /// Holds the cases against the limits. Where these are `stale`, or a case has exceeded them, so that they were measured in
@@ -111,31 +120,51 @@ fn is_beyond_peak(case: &Case) -> bool {
     percent.is_some_and(|percent| percent > 100.0)
 }
 
-/// Measures the peak of all threads once more, after the cases.
+/// Measures the peaks once more, after the cases.
 fn after(request: &Request, limits: &mut Limits) {
     let started = Instant::now();
-    let Ok(team) = Team::new(request.threads, request.cpus.as_deref()) else {
-        return;
-    };
-    for dtype in &request.dtypes {
-        let mut bench = Bench::new(*dtype, fma_peak::blas_isa(), &team, "after");
-        limits.fma_peaks.push(bench.peak(team.size()));
+    for team in teams(request) {
+        for dtype in &request.dtypes {
+            let isa = fma_peak::blas_isa();
+            limits.fma_peaks.push(peak(*dtype, isa, &team, "after"));
+        }
     }
     limits.elapsed_s += started.elapsed().as_secs_f64();
 }
 
-/// The members' work for one type and instruction set.
-struct Bench<'a> {
-    dtype: Dtype,
-    isa: Isa,
-    team: &'a Team,
-    when: &'static str,
-    work: Work,
+/// The best of several bursts of a team.
+fn peak(dtype: Dtype, isa: Isa, team: &Team, when: &str) -> FmaPeak {
+    let (best, verified) = match dtype {
+        Dtype::F64 => best_burst::<f64>(isa, team),
+        Dtype::F32 => best_burst::<f32>(isa, team),
+    };
+    FmaPeak {
+        when: when.to_owned(),
+        dtype: dtype.to_string(),
+        isa: isa.to_string(),
+        threads: team.size(),
+        gflops: best.gflops,
+        verified,
+        clock: frequency::mean(&best.clocks),
+    }
 }
 
-enum Work {
-    F64(Vec<Blocks<f64>>),
-    F32(Vec<Blocks<f32>>),
+/// The best burst, and whether all were right.
+fn best_burst<T: Element>(isa: Isa, team: &Team) -> (Burst, bool) {
+    let mut blocks = vec![Blocks::<T>::new(isa); team.size()];
+    // The first one wakes the threads and lets the clock settle; by its time the others are cut.
+    let mut best = burst(team, &mut blocks, 10);
+    let block_s = team.size() as f64 * BLOCK_FLOP * 1e-9 / best.gflops;
+    let count = (BURST_S / block_s).clamp(1.0, 10_000.0) as usize;
+    let mut verified = best.verified;
+    for _ in 0..BURSTS {
+        let next = burst(team, &mut blocks, count);
+        verified &= next.verified;
+        if next.gflops > best.gflops {
+            best = next;
+        }
+    }
+    (best, verified)
 }
 
 /// A burst's rate, and what the members saw.
@@ -145,53 +174,7 @@ struct Burst {
     verified: bool,
 }
 
-impl<'a> Bench<'a> {
-    fn new(dtype: Dtype, isa: Isa, team: &'a Team, when: &'static str) -> Self {
-        let work = match dtype {
-            Dtype::F64 => Work::F64(vec![Blocks::new(isa); team.size()]),
-            Dtype::F32 => Work::F32(vec![Blocks::new(isa); team.size()]),
-        };
-        Self {
-            dtype,
-            isa,
-            team,
-            when,
-            work,
-        }
-    }
-
-    /// The best of several bursts of one thread, or of all of the team.
-    fn peak(&mut self, threads: usize) -> FmaPeak {
-        // The first one wakes the threads and lets the clock settle; by its time the others are cut.
-        let first = self.burst(threads, 10);
-        let block_s = threads as f64 * BLOCK_FLOP * 1e-9 / first.gflops;
-        let count = (BURST_S / block_s).clamp(1.0, 10_000.0) as usize;
-        let bursts: Vec<Burst> = (0..BURSTS).map(|_| self.burst(threads, count)).collect();
-        let verified = first.verified && bursts.iter().all(|burst| burst.verified);
-        let best = bursts
-            .into_iter()
-            .max_by(|a, b| a.gflops.total_cmp(&b.gflops))
-            .unwrap_or(first);
-        FmaPeak {
-            when: self.when.to_owned(),
-            dtype: self.dtype.to_string(),
-            isa: self.isa.to_string(),
-            threads,
-            gflops: best.gflops,
-            verified,
-            clock: frequency::mean(&best.clocks),
-        }
-    }
-
-    fn burst(&mut self, threads: usize, count: usize) -> Burst {
-        match &mut self.work {
-            Work::F64(blocks) => burst(self.team, &mut blocks[..threads], count),
-            Work::F32(blocks) => burst(self.team, &mut blocks[..threads], count),
-        }
-    }
-}
-
-/// This many blocks on each of the first members of the team.
+/// This many blocks on each member of the team.
 fn burst<T: Element>(team: &Team, blocks: &mut [Blocks<T>], count: usize) -> Burst {
     let threads = blocks.len();
     let mut observed: Vec<Member> = (0..threads).map(|_| Member::default()).collect();
@@ -202,12 +185,8 @@ fn burst<T: Element>(team: &Team, blocks: &mut [Blocks<T>], count: usize) -> Bur
         member.run_time_s = started.elapsed().as_secs_f64();
         member.clock = observation.end();
     };
-    if let ([member], [blocks]) = (observed.as_mut_slice(), &mut *blocks) {
-        work(member, blocks);
-    } else {
-        let parts = observed.iter_mut().zip(&mut *blocks).collect();
-        team.for_each(parts, |_, (member, blocks)| work(member, blocks));
-    }
+    let parts = observed.iter_mut().zip(&mut *blocks).collect();
+    team.for_each(parts, |_, (member, blocks)| work(member, blocks));
     // The slowest member's time: all have begun at once, up to a microsecond.
     let slowest_s = observed
         .iter()
@@ -299,11 +278,10 @@ mod tests {
     use super::*;
     use results::record::Summary;
 
-    fn request(threads: usize) -> Request {
+    fn request(threads: &[usize]) -> Request {
         Request {
             dtypes: vec![Dtype::F64, Dtype::F32],
-            threads,
-            cpus: None,
+            threads: threads.iter().map(|count| (*count, None)).collect(),
             cache_bytes: Some(1 << 20),
             memory_bytes: Some(1 << 30),
         }
@@ -311,8 +289,8 @@ mod tests {
 
     #[test]
     fn limits_of_this_machine() {
-        let mut limits = before(&request(2));
-        after(&request(2), &mut limits);
+        let mut limits = before(&request(&[1, 2]));
+        after(&request(&[1, 2]), &mut limits);
         for dtype in ["f64", "f32"] {
             for threads in [1, 2] {
                 let peak = limits.peak(dtype, threads).unwrap();
@@ -331,7 +309,7 @@ mod tests {
     fn a_peak_that_was_exceeded_is_measured_again() {
         let mut limits = before(&Request {
             dtypes: vec![Dtype::F64],
-            ..request(2)
+            ..request(&[1, 2])
         });
         let mut case = Case {
             kernel: "gemm".to_owned(),
@@ -346,22 +324,22 @@ mod tests {
             flop: 1.0,
             bytes: None,
             samples: Vec::new(),
+            warmup_samples: Vec::new(),
+            warmup_ended: None,
+            stopped_because: None,
             summary: Some(Summary {
                 valid_samples: 1,
                 gflops_median: 1e-3,
+                gflops_median_low: None,
+                gflops_median_high: None,
+                confidence: None,
                 gflops_best: 1e-3,
                 gflops_worst: 1e-3,
                 gflops_mad: 0.0,
                 spread_percent: 0.0,
                 run_time_s_median: 1e-6,
                 percent_of_peak: None,
-                gflops_median_low: None,
-                gflops_median_high: None,
-                confidence: None,
             }),
-            warmup_samples: Vec::new(),
-            warmup_ended: None,
-            stopped_because: None,
             peak: None,
         };
         let again = |limits: &Limits| {
@@ -371,7 +349,7 @@ mod tests {
         let mut rate_it = |gflops: f64, stale: bool| {
             case.summary.as_mut().unwrap().gflops_median = gflops;
             rate(
-                &request(2),
+                &request(&[1, 2]),
                 &mut limits,
                 std::slice::from_mut(&mut case),
                 stale,
@@ -383,13 +361,10 @@ mod tests {
         };
         let (count, percent) = rate_it(1e-3, false);
         assert!(count == 0 && percent < 100.0);
-        // Both types each time.
-        assert_eq!(rate_it(1e-3, true).0, 2);
+        // Both types and both numbers of threads, each time.
+        assert_eq!(rate_it(1e-3, true).0, 4);
         let (count, percent) = rate_it(1e9, false);
-        assert!(
-            count == 2 + 2 * (AGAIN_MAX - 1) && percent > 100.0,
-            "{count}"
-        );
+        assert!(count == 4 * AGAIN_MAX && percent > 100.0, "{count}");
     }
 
     #[test]
@@ -397,7 +372,7 @@ mod tests {
         let limits = before(&Request {
             memory_bytes: Some(100 << 20),
             dtypes: Vec::new(),
-            ..request(1)
+            ..request(&[1])
         });
         assert_eq!(limits.triad, None);
         assert!(limits.fma_peaks.is_empty());

@@ -225,7 +225,7 @@ pub fn kernel(
     plan: &Plan,
 ) -> Result<(Box<dyn Kernel + Send>, usize), Failure> {
     let failed = |error: anyhow::Error| Failure::new(Exit::System, error);
-    let cpus = placement(case, plan);
+    let cpus = placement(case.threads);
     // Everything that is shared out is shared out among these threads, and this one is among them.
     let team = Team::new(case.threads, cpus.as_deref()).map_err(|error| failed(error.into()))?;
     let threads_used = team.size();
@@ -237,7 +237,8 @@ pub fn kernel(
     Ok((kernel, threads_used))
 }
 
-/// The CPUs that a case's threads are bound to, one for each; `None` leaves them to the system.
-fn placement(_case: &CasePlan, _plan: &Plan) -> Option<Vec<usize>> {
+/// The CPUs that this many threads are bound to, one for each; `None` leaves them to the system.
+pub(crate) fn placement(threads: usize) -> Option<Vec<usize>> {
+    let _ = threads;
     None
 }

@@ -1,5 +1,6 @@
 //! `bench run`: plan, measure, record, plot, print.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, IsTerminal};
@@ -18,7 +19,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, Interrupt};
-use crate::measure::{Event, NoProbe};
+use crate::measure::{self, Event, NoProbe};
 use crate::output::{Lines, print_line};
 use crate::plan::{CasePlan, Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
@@ -220,16 +221,17 @@ fn interruption(plan: &Plan, journal: Option<&Journal>, signal: i32, done: usize
 
 /// What of the machine's limits matters to this plan.
 fn limit_request(plan: &Plan) -> limit::Request {
-    let mut dtypes: Vec<Dtype> = Vec::new();
-    for case in &plan.cases {
-        if !dtypes.contains(&case.dtype) {
-            dtypes.push(case.dtype);
-        }
-    }
+    let dtypes: Vec<Dtype> = plan.cases.iter().map(|case| case.dtype).collect();
+    // One thread says what a core can do, the most of them what the machine can.
+    let counts = plan.cases.iter().map(|case| case.threads).chain([1]);
+    let counts: BTreeSet<usize> = counts.collect();
+    let placed = |threads| (threads, measure::placement(threads));
     limit::Request {
-        dtypes,
-        threads: plan.threads.count,
-        cpus: None,
+        dtypes: [Dtype::F64, Dtype::F32]
+            .into_iter()
+            .filter(|dtype| dtypes.contains(dtype))
+            .collect(),
+        threads: counts.into_iter().map(placed).collect(),
         cache_bytes: limit::last_level_bytes(&plan.topology.caches),
         memory_bytes: plan.memory.available_bytes,
     }
