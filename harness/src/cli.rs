@@ -36,7 +36,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Measure (the default: `bench --size small` is `bench run --size small`)
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -48,16 +48,21 @@ pub enum Command {
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// Order of the matrices: test (100), tiny (5000), small (10000), large (20000), huge (40000), or any number;
-    /// several separated by commas
+    /// several separated by commas, also as ranges FIRST..LAST:STEP and FIRST..LAST*FACTOR
     #[arg(long, default_value = "small", value_name = "SIZE[,SIZE...]")]
     pub size: String,
 
-    /// Type of the elements: f64 or f32 (float64 and float32 mean the same)
-    #[arg(long, default_value = "f64", value_name = "TYPE")]
+    /// What to measure: matmul-norm, gemm, lu-solve, triad (memory bandwidth), fma-peak; several separated by commas
+    #[arg(long, default_value = "matmul-norm", value_name = "NAME[,NAME...]")]
+    pub kernel: String,
+
+    /// Type of the elements: f64 or f32 (float64 and float32 mean the same), or both separated by a comma
+    #[arg(long, default_value = "f64", value_name = "TYPE[,TYPE]")]
     pub dtype: String,
 
-    /// Threads [default: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else one for each physical core this process may use]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    /// Threads: a number, physical or logical (as many as cores or CPUs this process may use), or several separated by
+    /// commas [default: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else physical]
+    #[arg(long, value_name = "N[,N...]", allow_hyphen_values = true)]
     pub threads: Option<String>,
 
     /// What multiplies: bundled (the OpenBLAS in this program), newest (the newer one that bench.run carries), system
@@ -65,7 +70,7 @@ pub struct RunArgs {
     #[arg(long, default_value = "bundled", value_name = "BLAS[,BLAS...]")]
     pub blas: String,
 
-    /// Timed repetitions of each size
+    /// Timed repetitions of each case; with --until, the least number of them
     #[arg(
         long,
         default_value = "3",
@@ -74,14 +79,46 @@ pub struct RunArgs {
     )]
     pub repeats: String,
 
-    /// Untimed repetitions before them
+    /// Repeat each case until the 95 % interval of its median is within this of the median, for example 1%
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
+    pub until: Option<String>,
+
+    /// Begin no further repetition of a case after this time, for example 60s or 2m [default: 5m with --until]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub max_time: Option<String>,
+
+    /// Untimed repetitions before them: a number, or auto (until three in a row take the same time)
     #[arg(
         long,
-        default_value = "1",
+        default_value = "auto",
         value_name = "N",
         allow_hyphen_values = true
     )]
     pub warmup: String,
+
+    /// Order of several cases: interleaved (rounds over all of them), sequential or random (rounds in orders drawn from
+    /// the seed) [default: interleaved]
+    #[arg(long, value_name = "ORDER")]
+    pub order: Option<String>,
+
+    /// Print what would be measured, with estimates of time and memory, and measure nothing
+    #[arg(long)]
+    pub plan: bool,
+
+    /// Go on with an interrupted run of several cases: with this journal, or the only one in the output directory
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        conflicts_with_all = [
+            "size", "dtype", "threads", "repeats", "until", "max_time", "warmup", "order", "plan", "seed",
+        ]
+    )]
+    #[allow(
+        clippy::option_option,
+        reason = "clap's form of an option whose value may be left out"
+    )]
+    pub resume: Option<Option<PathBuf>>,
 
     /// Seed of the random matrices: the same seed gives the same matrices on every host
     #[arg(
@@ -95,6 +132,14 @@ pub struct RunArgs {
     /// Directory for the record and its plot; - writes the record to standard output and no file
     #[arg(long, short, default_value = "bench-results", value_name = "DIR|-")]
     pub output: PathBuf,
+
+    /// Measure the machine's own limits beside the cases (the default; takes half a second)
+    #[arg(long, overrides_with = "no_peak")]
+    pub peak: bool,
+
+    /// Do not measure the machine's own limits
+    #[arg(long, overrides_with = "peak")]
+    pub no_peak: bool,
 
     /// Draw no plot beside the record
     #[arg(long)]
@@ -113,6 +158,9 @@ const AFTER_HELP: &str = "\
 Examples:
   bench --size small                      the article's benchmark: three products of 10000 by 10000 matrices
   bench --size 500,1000,2000 --dtype f32  three sizes, one record
+  bench --size 500..5000:500 --threads 1,physical
+                                          a sweep over sizes and threads, interrupted and resumed as you like
+  bench --size 2000 --until 1%            as many repetitions as the median's precision takes
   bench --size 2000 --blas all            every library that bench.run carries, one case each
   OMP_NUM_THREADS=8 bench                 threads chosen by the environment
   bench --size test --output -            the record on standard output, no file

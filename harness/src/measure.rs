@@ -1,14 +1,15 @@
-//! Measuring one case: warm up, then for each repeat set up, time, verify. Prints nothing; an observer is told.
+//! Measuring a case: warm up, then for each repeat set up, time, verify. Prints nothing; an observer is told.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use kernels::{Driver, Kernel, Multiplier, Team, flop, matmul_norm};
+use kernels::verify::NormCheck;
+use kernels::{Driver, Kernel, Multiplier, Team, flop};
 use results::record::{Case, Sample, Verification};
-use results::statistics;
+use results::sampling::{WarmupEnd, WarmupSample};
 
-use crate::clock;
+use crate::clock::{self, Elapsed};
 use crate::exit::{Exit, Failure};
-use crate::libraries;
 use crate::plan::{CasePlan, Plan};
 
 /// What is about to happen or has happened. Nothing is told inside a timed region.
@@ -22,87 +23,216 @@ pub enum Event<'a> {
     Sample(&'a Sample),
 }
 
-/// Measures one case with the plan's threads.
+/// Looks at the machine around each timed region, outside of its timing.
+pub trait Probe {
+    /// Right before the clock starts: set-up is done, all threads are awake. Has to be short, or they go to sleep.
+    fn before(&mut self) {}
+
+    /// Right after the clock has stopped, before verification.
+    fn after(&mut self) {}
+
+    /// Tells the sample what was seen around it.
+    fn note(&mut self, sample: &mut Sample) {
+        let _ = sample;
+    }
+}
+
+/// Looks at nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProbe;
+
+impl Probe for NoProbe {}
+
+/// A case with its threads and memory, ready to be measured. They are there until it is dropped, so that samples that
+/// follow each other find them as the last one left them.
+pub struct Session<'a> {
+    case: &'a CasePlan,
+    plan: &'a Plan,
+    clock_resolution_s: f64,
+    threads_used: usize,
+    kernel: Box<dyn Kernel + Send>,
+    is_warm: bool,
+}
+
+/// What one visit to a case is to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit {
+    /// Samples that there are already.
+    pub taken: usize,
+    /// Samples to be taken, if the time allows.
+    pub samples: usize,
+    /// The run time of the last sample, when this process has measured the case before.
+    pub last_run_time_s: Option<f64>,
+    /// The time after which no further sample is begun; the first one is taken in any case.
+    pub time_left_s: f64,
+}
+
+impl<'a> Session<'a> {
+    /// Starts the threads of a case and takes its memory.
+    ///
+    /// # Errors
+    ///
+    /// When the memory or the threads cannot be had.
+    pub fn open(
+        case: &'a CasePlan,
+        plan: &'a Plan,
+        clock_resolution_s: f64,
+    ) -> Result<Self, Failure> {
+        let (kernel, threads_used) = kernel(case, case.size.n)?;
+        Ok(Self {
+            case,
+            plan,
+            clock_resolution_s,
+            threads_used,
+            kernel,
+            is_warm: false,
+        })
+    }
+
+    /// Takes some samples. Returns the case with these alone and no summary.
+    pub fn visit(
+        &mut self,
+        visit: &Visit,
+        probe: &mut dyn Probe,
+        observe: &mut dyn FnMut(Event),
+    ) -> Case {
+        let started = Instant::now();
+        let (warmup_samples, warmup_ended) = self.warm_up(visit, observe);
+        let mut samples = Vec::with_capacity(visit.samples);
+        for index in visit.taken..visit.taken + visit.samples {
+            if index > visit.taken && started.elapsed().as_secs_f64() >= visit.time_left_s {
+                break;
+            }
+            observe(Event::Repeat(index));
+            let sample = self.sample(self.plan.seed.wrapping_add(index as u64), probe);
+            observe(Event::Sample(&sample));
+            samples.push(sample);
+        }
+        Case {
+            kernel: self.kernel.name().to_owned(),
+            n: self.case.size.n,
+            dtype: self.case.dtype.to_string(),
+            blas: self.case.blas_name.clone(),
+            threads_requested: self.case.threads,
+            threads_used: self.threads_used,
+            matrix_bytes: self.kernel.matrix_bytes(),
+            flop: self.kernel.flop(),
+            bytes: self.kernel.bytes(),
+            peak: None,
+            samples,
+            warmup_samples,
+            warmup_ended,
+            stopped_because: None,
+            summary: None,
+        }
+    }
+
+    fn warm_up(
+        &mut self,
+        visit: &Visit,
+        observe: &mut dyn FnMut(Event),
+    ) -> (Vec<WarmupSample>, Option<WarmupEnd>) {
+        if std::mem::replace(&mut self.is_warm, true) {
+            return (Vec::new(), None);
+        }
+        let warmup = self.plan.warmup;
+        let started = Instant::now();
+        let mut samples: Vec<WarmupSample> = Vec::new();
+        let ended = loop {
+            if let Some(last_s) = visit.last_run_time_s {
+                if samples.len() >= warmup.again(last_s) {
+                    break None;
+                }
+            } else {
+                let times_s: Vec<f64> = samples.iter().map(|sample| sample.run_time_s).collect();
+                let ended = warmup.ended(&times_s, started.elapsed().as_secs_f64());
+                if ended.is_some() {
+                    break ended;
+                }
+            }
+            observe(Event::Warmup(samples.len()));
+            self.kernel.prepare(self.plan.seed);
+            let (_, elapsed) = timed(self.kernel.as_mut(), &mut NoProbe);
+            samples.push(WarmupSample {
+                before_sample: visit.taken,
+                run_time_s: elapsed.run_time_s,
+                cpu_time_s: elapsed.cpu_time_s,
+            });
+        };
+        (samples, ended)
+    }
+
+    fn sample(&mut self, seed: u64, probe: &mut dyn Probe) -> Sample {
+        let kernel = self.kernel.as_mut();
+        kernel.prepare(seed);
+        let (norm, elapsed) = timed(kernel, probe);
+        if self.plan.inject_fault {
+            kernel.damage();
+        }
+        let verification = kernel.verify(norm);
+        let of_norm =
+            |figure: fn(&NormCheck) -> f64| verification.norm.as_ref().map_or(f64::NAN, figure);
+        let mut sample = Sample {
+            seed,
+            run_time_s: elapsed.run_time_s,
+            cpu_time_s: elapsed.cpu_time_s,
+            gflops: flop::gflops(kernel.flop(), elapsed.run_time_s, self.clock_resolution_s),
+            norm,
+            verification: Verification {
+                passed: verification.passed(),
+                scaled_residual: verification.scaled_residual,
+                scaled_residual_bound: verification.scaled_residual_bound,
+                norm_error: of_norm(|check| check.error),
+                norm_error_bound: of_norm(|check| check.error_bound),
+                norm_expected: of_norm(|check| check.expected),
+                norm_tolerance: of_norm(|check| check.tolerance),
+            },
+        };
+        probe.note(&mut sample);
+        sample
+    }
+}
+
+/// Runs what was prepared and takes its time; of what runs in parts, the time of the parts without what lies between.
+pub fn timed(kernel: &mut dyn Kernel, probe: &mut dyn Probe) -> (f64, Elapsed) {
+    let mut sum = Elapsed {
+        run_time_s: 0.0,
+        cpu_time_s: 0.0,
+    };
+    let mut result = f64::NAN;
+    probe.before();
+    for part in 0..kernel.parts() {
+        let (so_far, elapsed) = clock::time(|| kernel.run_part(part));
+        kernel.inspect();
+        result = so_far;
+        sum.run_time_s += elapsed.run_time_s;
+        sum.cpu_time_s += elapsed.cpu_time_s;
+    }
+    probe.after();
+    (result, sum)
+}
+
+/// A case's kernel at this n, with the case's library and threads, and how many threads it uses.
 ///
 /// # Errors
 ///
-/// When the memory or the threads cannot be had. A wrong result is no error here but part of the case.
-pub fn measure(
-    case: &CasePlan,
-    plan: &Plan,
-    clock_resolution_s: f64,
-    observe: &mut (dyn FnMut(Event) + Send),
-) -> Result<Case, Failure> {
+/// When the memory or the threads cannot be had.
+pub fn kernel(case: &CasePlan, n: usize) -> Result<(Box<dyn Kernel + Send>, usize), Failure> {
     let failed = |error: anyhow::Error| Failure::new(Exit::System, error);
+    let threads = case.threads;
+    let cpus = placement(threads);
     // Everything that is shared out is shared out among these threads, and this one is among them.
-    let team = Team::new(plan.threads.count, None).map_err(|error| failed(error.into()))?;
+    let team = Team::new(threads, cpus.as_deref()).map_err(|error| failed(error.into()))?;
     let threads_used = team.size();
-    let library = &plan.libraries[case.library];
-    let multiplier = Multiplier::with_blas(library.blas, Arc::new(team), Driver::Team)
-        .map_err(Failure::usage)?;
-    let mut kernel = matmul_norm::boxed(case.size.n, case.dtype, multiplier)
-        .map_err(|error| failed(error.into()))?;
-    warm_up(kernel.as_mut(), plan, observe);
-    let mut samples = Vec::with_capacity(plan.repeats);
-    for index in 0..plan.repeats {
-        observe(Event::Repeat(index));
-        let seed = plan.seed.wrapping_add(index as u64);
-        samples.push(sample(
-            kernel.as_mut(),
-            seed,
-            clock_resolution_s,
-            plan.inject_fault,
-        ));
-        observe(Event::Sample(&samples[index]));
-    }
-    Ok(Case {
-        kernel: kernel.name().to_owned(),
-        n: case.size.n,
-        dtype: case.dtype.to_string(),
-        blas: (!libraries::is_default(&plan.libraries)).then(|| library.name.clone()),
-        threads_requested: plan.threads.count,
-        threads_used,
-        matrix_bytes: kernel.matrix_bytes(),
-        flop: kernel.flop(),
-        summary: statistics::summarize(&samples),
-        samples,
-    })
+    let multiplier =
+        Multiplier::with_blas(case.blas, Arc::new(team), Driver::Team).map_err(Failure::usage)?;
+    let kernel =
+        (case.kernel.make)(n, case.dtype, multiplier).map_err(|error| failed(error.into()))?;
+    Ok((kernel, threads_used))
 }
 
-fn warm_up(kernel: &mut dyn Kernel, plan: &Plan, observe: &mut (dyn FnMut(Event) + Send)) {
-    for index in 0..plan.warmup {
-        observe(Event::Warmup(index));
-        kernel.prepare(plan.seed);
-        kernel.run();
-    }
-}
-
-fn sample(
-    kernel: &mut dyn Kernel,
-    seed: u64,
-    clock_resolution_s: f64,
-    inject_fault: bool,
-) -> Sample {
-    kernel.prepare(seed);
-    let (norm, elapsed) = clock::time(|| kernel.run());
-    if inject_fault {
-        kernel.damage();
-    }
-    let verification = kernel.verify(norm);
-    Sample {
-        seed,
-        run_time_s: elapsed.run_time_s,
-        cpu_time_s: elapsed.cpu_time_s,
-        gflops: flop::gflops(kernel.flop(), elapsed.run_time_s, clock_resolution_s),
-        norm,
-        verification: Verification {
-            passed: verification.passed(),
-            scaled_residual: verification.scaled_residual,
-            scaled_residual_bound: verification.scaled_residual_bound,
-            norm_error: verification.norm_error,
-            norm_error_bound: verification.norm_error_bound,
-            norm_expected: verification.norm_expected,
-            norm_tolerance: verification.norm_tolerance,
-        },
-    }
+/// The CPUs that this many threads are bound to, one for each; `None` leaves them to the system.
+fn placement(threads: usize) -> Option<Vec<usize>> {
+    let _ = threads;
+    None
 }

@@ -1,35 +1,43 @@
 //! The validated plan of a run: everything is decided here, before anything is allocated, measured or written.
 
 use std::env;
+use std::fmt;
 use std::path::PathBuf;
 
-use kernels::{Dtype, matmul_norm};
+use kernels::{Blas, Definition, Dtype, registry};
 use results::record;
 
 use crate::cli::RunArgs;
 use crate::exit::Failure;
 use crate::libraries::{self, Selected};
 use crate::memory::{self, Memory};
+use crate::order::Order;
+use crate::precision::Target;
 use crate::size::Size;
-use crate::{cgroup, threads, topology};
+use crate::warmup::Warmup;
+use crate::{cgroup, grid, limit, threads, topology};
 
 /// What will be measured, and where the result goes.
 #[derive(Debug)]
 pub struct Plan {
-    /// In the order of measuring.
+    /// In the order of the record.
     pub cases: Vec<CasePlan>,
     /// The libraries that are measured with.
     pub libraries: Vec<Selected>,
-    /// Timed repetitions of each.
-    pub repeats: usize,
-    /// Untimed repetitions before them.
-    pub warmup: usize,
+    /// In which order they are visited.
+    pub order: Order,
+    /// How often each is repeated.
+    pub target: Target,
+    /// Untimed repetitions before that.
+    pub warmup: Warmup,
     /// The seed of the first repetition's matrices; the next one's is one more.
     pub seed: u64,
-    /// Threads, and who chose their number.
+    /// Threads, and who chose their number; the largest number where cases differ.
     pub threads: record::Threads,
     /// Where records go.
     pub destination: Destination,
+    /// Whether the machine's own limits are measured.
+    pub peak: bool,
     /// Whether a plot is drawn beside the record.
     pub plot: bool,
     /// What is printed.
@@ -47,12 +55,46 @@ pub struct Plan {
 /// One case to be measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CasePlan {
+    /// What is measured.
+    pub kernel: &'static Definition,
     /// The matrices' order.
     pub size: Size,
     /// Their elements' type.
     pub dtype: Dtype,
-    /// Which of the plan's libraries multiplies them.
-    pub library: usize,
+    /// How many threads compute.
+    pub threads: usize,
+    /// The library that multiplies.
+    pub blas: Blas,
+    /// What it is called, where another one was asked for than the linked one, or several.
+    pub blas_name: Option<String>,
+}
+
+impl CasePlan {
+    /// Memory that measuring it takes in all.
+    pub fn needed_bytes(&self) -> u64 {
+        let matrices = (self.kernel.matrix_bytes)(self.size.n, self.dtype).unwrap_or(u64::MAX);
+        memory::needed_bytes(matrices, self.threads)
+    }
+}
+
+impl fmt::Display for CasePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.threads == 1 { "" } else { "s" };
+        // The usual kernel needs no mention.
+        let kernel = match self.kernel.name {
+            usual if usual == registry::KERNELS[0].name => String::new(),
+            other => format!("{other}, "),
+        };
+        write!(
+            f,
+            "{kernel}{}, {}, {} thread{plural}",
+            self.size, self.dtype, self.threads
+        )?;
+        match &self.blas_name {
+            Some(name) => write!(f, ", {name}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Where a record goes.
@@ -90,25 +132,37 @@ impl Plan {
         let memory = memory::available(&limits);
         let libraries = libraries::select(&args.blas)?;
         let library_max = libraries::callers_max(&libraries);
-        let threads = threads::choose(args.threads.as_deref(), variable, &topology, library_max)
+        let threads = grid::threads(args.threads.as_deref(), variable, &topology, library_max)
             .map_err(Failure::usage)?;
-        let cases = cases(args, libraries.len())?;
+        let sizes = Size::parse_list(&args.size).map_err(Failure::usage)?;
+        let kernels = grid::kernels(&args.kernel)?;
+        let cases = grid::cases(&kernels, &sizes, &grid::dtypes(&args.dtype)?, &threads)?;
         for case in &cases {
-            check_memory(case, threads.count, &memory)?;
+            check_memory(case, &memory)?;
         }
+        let cases = libraries::by_each(cases, &libraries)?;
+        let seed = seed(&args.seed)?;
+        let repeats = count("--repeats", &args.repeats, 1)?;
         Ok(Self {
+            warnings: [
+                warnings(&threads, &topology),
+                cache_warnings(&cases, limit::last_level_bytes(&topology.caches)),
+            ]
+            .concat(),
+            order: order(args.order.as_deref(), cases.len(), seed)?,
             cases,
             libraries,
-            repeats: count("--repeats", &args.repeats, 1)?,
-            warmup: count("--warmup", &args.warmup, 0)?,
-            seed: seed(&args.seed)?,
-            warnings: threads::warnings(&threads, &topology),
-            threads,
+            target: Target::new(repeats, args.until.as_deref(), args.max_time.as_deref())
+                .map_err(Failure::usage)?,
+            warmup: warmup(&args.warmup)?,
+            seed,
+            threads: most(threads),
             destination: if args.output.as_os_str() == "-" {
                 Destination::Stdout
             } else {
                 Destination::Directory(args.output.clone())
             },
+            peak: !args.no_peak,
             plot: !args.no_plot,
             verbosity: verbosity(args),
             topology,
@@ -122,28 +176,36 @@ fn variable(name: &str) -> Option<String> {
     env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// Every size by every library, those of one size together.
-fn cases(args: &RunArgs, libraries: usize) -> Result<Vec<CasePlan>, Failure> {
-    let dtype = dtype(&args.dtype)?;
-    let sizes = Size::parse_list(&args.size).map_err(Failure::usage)?;
-    Ok(sizes
-        .into_iter()
-        .flat_map(|size| (0..libraries).map(move |library| (size.clone(), library)))
-        .map(|(size, library)| CasePlan {
-            size,
-            dtype,
-            library,
-        })
-        .collect())
+/// What a reader should know about any of the numbers of threads.
+fn warnings(threads: &[record::Threads], topology: &record::Topology) -> Vec<String> {
+    threads
+        .iter()
+        .flat_map(|threads| threads::warnings(threads, topology))
+        .collect()
 }
 
-fn dtype(text: &str) -> Result<Dtype, Failure> {
+fn most(threads: Vec<record::Threads>) -> record::Threads {
+    let most = threads.into_iter().max_by_key(|threads| threads.count);
+    most.unwrap_or_default()
+}
+
+/// One case has no order; several are interleaved unless something else is asked for.
+fn order(text: Option<&str>, cases: usize, seed: u64) -> Result<Order, Failure> {
     match text {
-        "f64" | "float64" => Ok(Dtype::F64),
-        "f32" | "float32" => Ok(Dtype::F32),
-        other => Err(Failure::usage(anyhow::anyhow!(
-            "cannot use the dtype '{other}': it is none of f64, float64, f32, float32 (try --dtype f64)"
+        None if cases > 1 => Ok(Order::Interleaved),
+        None | Some("sequential") => Ok(Order::Sequential),
+        Some("interleaved") => Ok(Order::Interleaved),
+        Some("random") => Ok(Order::Random(seed)),
+        Some(other) => Err(Failure::usage(anyhow::anyhow!(
+            "cannot use the order '{other}': it is none of interleaved, sequential, random (try --order interleaved)"
         ))),
+    }
+}
+
+fn warmup(text: &str) -> Result<Warmup, Failure> {
+    match text {
+        "auto" => Ok(Warmup::Auto),
+        number => Ok(Warmup::Fixed(count("--warmup", number, 0)?)),
     }
 }
 
@@ -179,17 +241,25 @@ fn verbosity(args: &RunArgs) -> Verbosity {
 }
 
 /// Refuses what would make the kernel kill this process, or another, minutes later.
-fn check_memory(case: &CasePlan, threads: usize, memory: &Memory) -> Result<(), Failure> {
+fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
     let Some(available_bytes) = memory.available_bytes else {
         return Ok(());
     };
-    let CasePlan { size, dtype, .. } = case;
-    let matrices = matmul_norm::matrix_bytes(size.n, *dtype).unwrap_or(u64::MAX);
-    let needed = memory::needed_bytes(matrices, threads);
+    let CasePlan {
+        kernel,
+        size,
+        dtype,
+        threads,
+        ..
+    } = case;
+    let threads = *threads;
+    let matrix_bytes = |n| (kernel.matrix_bytes)(n, *dtype).unwrap_or(u64::MAX);
+    let matrices = matrix_bytes(size.n);
+    let needed = case.needed_bytes();
     if needed <= available_bytes {
         return Ok(());
     }
-    let remedy = match memory::largest_n(available_bytes, dtype.size_bytes(), threads) {
+    let remedy = match memory::largest_n(available_bytes, threads, matrix_bytes) {
         0 => "free some memory".to_owned(),
         n => format!("the largest that fits is --size {n}"),
     };
@@ -199,14 +269,40 @@ fn check_memory(case: &CasePlan, threads: usize, memory: &Memory) -> Result<(), 
         }
         _ => "",
     };
+    let what = if *kernel == registry::KERNELS[0] {
+        String::new()
+    } else {
+        format!("{} of ", kernel.name)
+    };
     Err(Failure::usage(anyhow::anyhow!(
-        "cannot run {size} in {dtype}: it needs {} and {} ({remedy}{single})",
+        "cannot run {what}{size} in {dtype}: it needs {} and {} ({remedy}{single})",
         gigabytes(needed),
         memory.limited_by.describe(&gigabytes(available_bytes)),
     )))
 }
 
-fn gigabytes(bytes: u64) -> String {
+/// Kernels that measure memory measure caches when their arrays fit there: STREAM's rule is four times all last-level caches.
+fn cache_warnings(cases: &[CasePlan], cache_bytes: Option<u64>) -> Vec<String> {
+    let Some(cache_bytes) = cache_bytes else {
+        return Vec::new();
+    };
+    let bytes = |case: &CasePlan| (case.kernel.matrix_bytes)(case.size.n, case.dtype);
+    cases
+        .iter()
+        .filter(|case| case.kernel.bytes.is_some())
+        .filter(|case| bytes(case).is_some_and(|bytes| bytes < 4 * cache_bytes))
+        .map(|case| {
+            format!(
+                "{} of {} takes less than four times the last-level caches ({:.1} MB): it measures caches",
+                case.kernel.name,
+                case.size,
+                cache_bytes as f64 * 1e-6
+            )
+        })
+        .collect()
+}
+
+pub(crate) fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 * 1e-9)
 }
 
@@ -223,12 +319,19 @@ mod tests {
     };
 
     fn check(size: &str, dtype: Dtype, expected: &Expect) {
+        check_kernel("matmul-norm", size, dtype, expected);
+    }
+
+    fn check_kernel(kernel: &str, size: &str, dtype: Dtype, expected: &Expect) {
         let case = CasePlan {
+            kernel: registry::find(kernel).unwrap(),
             size: Size::parse(size).unwrap(),
             dtype,
-            library: 0,
+            threads: 2,
+            blas: Blas::bundled(),
+            blas_name: None,
         };
-        let message = match check_memory(&case, 2, &MEMORY) {
+        let message = match check_memory(&case, &MEMORY) {
             Ok(()) => "fits".to_owned(),
             Err(failure) => failure.to_string(),
         };
@@ -262,6 +365,72 @@ mod tests {
     }
 
     #[test]
+    fn each_kernel_takes_its_own_memory() {
+        check_kernel("lu-solve", "38000", Dtype::F64, &expect![["fits"]]);
+        check_kernel(
+            "lu-solve",
+            "huge",
+            Dtype::F64,
+            &expect![
+                "cannot run lu-solve of huge (n = 40000) in f64: it needs 25.7 GB and this host has 24.0 GB free (the largest that fits is --size 38600 or --dtype f32)"
+            ],
+        );
+        check_kernel("triad", "huge", Dtype::F32, &expect![["fits"]]);
+        check_kernel(
+            "gemm",
+            "huge",
+            Dtype::F64,
+            &expect![
+                "cannot run gemm of huge (n = 40000) in f64: it needs 38.5 GB and this host has 24.0 GB free (the largest that fits is --size 31500 or --dtype f32)"
+            ],
+        );
+        check_kernel("fma-peak", "2147483647", Dtype::F64, &expect![["fits"]]);
+    }
+
+    #[test]
+    fn memory_measured_in_a_cache_is_warned_of() {
+        let case = |kernel, size| CasePlan {
+            kernel: registry::find(kernel).unwrap(),
+            size: Size::parse(size).unwrap(),
+            dtype: Dtype::F64,
+            threads: 2,
+            blas: Blas::bundled(),
+            blas_name: None,
+        };
+        let cases = [
+            case("triad", "1000"),
+            case("triad", "small"),
+            case("gemm", "10"),
+        ];
+        expect![[r#"
+            [
+                "triad of n = 1000 takes less than four times the last-level caches (33.6 MB): it measures caches",
+            ]
+        "#]]
+        .assert_debug_eq(&cache_warnings(&cases, Some(32 << 20)));
+        assert!(cache_warnings(&cases, None).is_empty());
+    }
+
+    #[test]
+    fn limits_are_measured_unless_they_are_not_wanted() {
+        for (words, expected) in [
+            (&[][..], true),
+            (&["--no-peak"], false),
+            (&["--no-peak", "--peak"], true),
+            (&["--peak", "--no-peak"], false),
+        ] {
+            let args = parsed(words);
+            assert_eq!(!args.no_peak, expected, "{words:?}");
+        }
+    }
+
+    fn parsed(words: &[&str]) -> RunArgs {
+        use clap::Parser;
+        let words = std::iter::once("bench").chain(words.iter().copied());
+        crate::cli::Cli::try_parse_from(words).unwrap().run
+    }
+
+    #[test]
     fn counts_and_seeds() {
         assert_eq!(count("--repeats", "3", 1).unwrap(), 3);
         assert_eq!(count("--warmup", "0", 0).unwrap(), 0);
@@ -273,9 +442,10 @@ mod tests {
     }
 
     #[test]
-    fn dtypes_under_both_names() {
-        assert_eq!(dtype("float64").unwrap(), Dtype::F64);
-        assert_eq!(dtype("f32").unwrap(), Dtype::F32);
-        assert!(dtype("f16").is_err());
+    fn several_cases_are_interleaved_unless_asked_otherwise() {
+        assert_eq!(order(None, 1, 5).unwrap(), Order::Sequential);
+        assert_eq!(order(None, 2, 5).unwrap(), Order::Interleaved);
+        assert_eq!(order(Some("random"), 2, 5).unwrap(), Order::Random(5));
+        assert!(order(Some("sorted"), 2, 5).is_err());
     }
 }

@@ -1,86 +1,105 @@
 //! Progress on standard error, for people at a terminal. Drawn between samples only: nothing runs beside a timed region.
 
-use std::fmt::Write;
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::libraries;
+use crate::estimate::seconds;
 use crate::measure::Event;
 use crate::plan::{CasePlan, Plan};
+use crate::sweep::SweepEvent;
 
-/// A bar over the repetitions of all cases. Hidden in a pipe.
+/// Parts of the bar.
+const STEPS: u64 = 1000;
+
+/// A bar over the samples of all cases. Hidden in a pipe.
 #[derive(Debug)]
-pub struct Progress {
+pub struct Progress<'a> {
+    plan: &'a Plan,
     bar: ProgressBar,
     started: Instant,
-    case: String,
-    /// What the libraries are called, when there are several.
-    libraries: Vec<String>,
-    repeats: usize,
-    /// Operations of the cases: what the estimate is made from.
-    flop_total: f64,
-    flop_done: f64,
-    flop_each: f64,
-    repetitions_done: u64,
+    /// Samples of each case so far.
+    taken: Vec<usize>,
+    /// The work of all samples, of those so far, and of those that were there before this process: what the remaining
+    /// time is estimated from.
+    work_total: f64,
+    work_done: f64,
+    work_before: f64,
 }
 
-impl Progress {
-    /// A bar for this plan.
-    pub fn new(plan: &Plan) -> Self {
-        let visible = std::io::stderr().is_terminal();
-        let target = if visible {
+impl<'a> Progress<'a> {
+    /// A bar for this plan, of which these samples are there already.
+    pub fn new(plan: &'a Plan, taken: Vec<usize>) -> Self {
+        let target = if std::io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
         } else {
             ProgressDrawTarget::hidden()
         };
-        let each = plan.warmup + plan.repeats;
-        let bar = ProgressBar::with_draw_target(Some((each * plan.cases.len()) as u64), target);
+        let bar = ProgressBar::with_draw_target(Some(STEPS), target);
         bar.set_style(
             ProgressStyle::with_template("{bar:24} {msg}").expect("the template is right"),
         );
-        let flop_total = plan.cases.iter().map(|case| flop(case) * each as f64).sum();
+        let repeats = plan.target.repeats as f64;
+        let work_before = plan.cases.iter().zip(&taken).map(|(case, taken)| {
+            // Beyond the least number nobody knows how many there will be.
+            work(case) * (*taken as f64).min(repeats)
+        });
+        let work_before = work_before.sum();
         Self {
+            plan,
             bar,
             started: Instant::now(),
-            case: String::new(),
-            libraries: libraries::compared(&plan.libraries)
-                .into_iter()
-                .map(|library| library.name)
-                .collect(),
-            repeats: plan.repeats,
-            flop_total,
-            flop_done: 0.0,
-            flop_each: 0.0,
-            repetitions_done: 0,
+            taken,
+            work_total: plan.cases.iter().map(|case| work(case) * repeats).sum(),
+            work_done: work_before,
+            work_before,
         }
-    }
-
-    /// The next case begins.
-    pub fn begin(&mut self, case: &CasePlan) {
-        self.case = format!("{}, {}", case.size, case.dtype);
-        if let Some(library) = self.libraries.get(case.library) {
-            let _ = write!(self.case, ", {library}");
-        }
-        self.flop_each = flop(case);
     }
 
     /// Shows what is about to happen, with the time spent and, once something was done, the time that all will take.
-    pub fn show(&mut self, event: &Event) {
+    pub fn show(&mut self, event: &SweepEvent) {
+        match event {
+            SweepEvent::Visit { .. } => {}
+            SweepEvent::Case { case, event } => self.show_case(*case, event),
+            SweepEvent::Done { case } => {
+                // Its time may have been over early.
+                let missing = self.plan.target.repeats.saturating_sub(self.taken[*case]);
+                self.work_done += missing as f64 * work(&self.plan.cases[*case]);
+            }
+        }
+    }
+
+    fn show_case(&mut self, case: usize, event: &Event) {
+        let planned = &self.plan.cases[case];
+        let repeats = self.plan.target.repeats;
         let doing = match event {
             Event::Warmup(_) => "warm-up".to_owned(),
-            Event::Repeat(index) => format!("repeat {} of {}", index + 1, self.repeats),
-            Event::Sample(_) => return,
+            Event::Repeat(index) if self.plan.target.until.is_some() => {
+                format!("repeat {}", index + 1)
+            }
+            Event::Repeat(index) => format!("repeat {} of {repeats}", index + 1),
+            Event::Sample(_) => {
+                self.taken[case] += 1;
+                if self.taken[case] <= repeats {
+                    self.work_done += work(planned);
+                }
+                return;
+            }
+        };
+        let name = match self.plan.cases.len() {
+            1 => format!(
+                "{}, {}, {}",
+                planned.kernel.name, planned.size, planned.dtype
+            ),
+            cases => format!("case {} of {cases}, {planned}", case + 1),
         };
         self.bar
-            .set_message(format!("{}: {doing}, {}", self.case, self.times()));
-        self.bar.set_position(self.repetitions_done);
+            .set_message(format!("{name}: {doing}, {}", self.times()));
+        let share = self.work_done / self.work_total;
+        self.bar.set_position((share * STEPS as f64) as u64);
         // Drawn now or not at all: what comes next takes long and must not be disturbed.
         self.bar.tick();
-        // Done by the time that something is shown again.
-        self.repetitions_done += 1;
-        self.flop_done += self.flop_each;
     }
 
     /// Prints a line above the bar.
@@ -95,24 +114,25 @@ impl Progress {
 
     fn times(&self) -> String {
         let elapsed = self.started.elapsed();
-        if self.flop_done == 0.0 {
+        let done = self.work_done - self.work_before;
+        if done <= 0.0 {
             return format!("{} so far", seconds(elapsed));
         }
-        let estimate = elapsed.mul_f64(self.flop_total / self.flop_done);
-        format!("{} of about {}", seconds(elapsed), seconds(estimate))
+        let left = self.work_total - self.work_done;
+        if left <= 0.0 {
+            return seconds(elapsed);
+        }
+        let left = elapsed.mul_f64(left / done);
+        let least = match self.plan.target.until {
+            Some(_) => "at least",
+            None => "about",
+        };
+        format!("{}, {least} {} left", seconds(elapsed), seconds(left))
     }
 }
 
-fn flop(case: &CasePlan) -> f64 {
-    kernels::flop::matmul_norm(case.size.n)
-}
-
-fn seconds(time: Duration) -> String {
-    let s = time.as_secs_f64();
-    match s {
-        ..10.0 => format!("{s:.1} s"),
-        ..120.0 => format!("{s:.0} s"),
-        ..7200.0 => format!("{:.0} min", s / 60.0),
-        _ => format!("{:.1} h", s / 3600.0),
-    }
+/// What a sample takes, in no unit: the product, and set-up and verification, which are as much as it near n = 200.
+fn work(case: &CasePlan) -> f64 {
+    let n = case.size.n as f64;
+    n * n * (n + 200.0) / case.threads as f64 * case.dtype.size_bytes() as f64
 }

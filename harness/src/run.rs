@@ -2,21 +2,32 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use results::record::{Case, Record, SCHEMA_VERSION, Settings};
+use kernels::Dtype;
+use kernels::kernel::Printed;
+use results::journal::{Header, Journal, Visit};
+use results::record::{Case, Record, SCHEMA_VERSION, Sample, Settings};
+use results::sampling::{Sampling, StoppedBecause};
 use results::{StoreError, StoredRecord, store};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
-use crate::measure::{Event, measure};
-use crate::output::print_line;
-use crate::plan::{Destination, INJECT_FAULT, Plan, Verbosity};
+use crate::interrupt::{self, Interrupt};
+use crate::measure::{Event, NoProbe};
+use crate::output::{Lines, print_line};
+use crate::plan::{CasePlan, Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
-use crate::{clock, host, libraries, software};
+use crate::resume::{self, Interrupted};
+use crate::sweep::{Keeper, Outcome, Sweep, SweepEvent};
+use crate::{clock, estimate, host, libraries, limit, software};
+
+/// How long limits that were measured before the cases hold for these.
+const LIMITS_HOLD: Duration = Duration::from_secs(5);
 
 /// Carries out `bench run`.
 ///
@@ -26,27 +37,202 @@ use crate::{clock, host, libraries, software};
 /// are printed and recorded, and the exit code says so.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let plan = Plan::new(args)?;
-    if let Destination::Directory(directory) = &plan.destination {
-        store::prepare_directory(directory).map_err(store_failure)?;
+    let interrupted = match &args.resume {
+        Some(file) => Some(resume::open(file.as_deref(), args)?),
+        None => None,
+    };
+    let plan = Plan::new(interrupted.as_ref().map_or(args, |run| &run.args))?;
+    if args.plan {
+        print_line(&plan_text(&plan, usize::MAX)?)?;
+        return Ok(Exit::Pass);
     }
     if !libraries::is_default(&plan.libraries) {
         for library in &plan.libraries {
             eprintln!("bench: {}", libraries::line(library));
         }
     }
-    let mut record = empty_record(&plan);
-    for warning in &record.warnings {
-        eprintln!("bench: warning: {warning}");
+    let (mut record, visits, keeper) = begin(&plan, interrupted)?;
+    announce(&plan, &record)?;
+    let request = plan.peak.then(|| limit_request(&plan));
+    record.limits = request.as_ref().map(limit::before);
+    let measuring = Instant::now();
+    let mut sweep = Sweep::new(&plan, record.settings.clock_resolution_s, started, keeper);
+    let outcome = measure_all(&plan, &mut sweep, &visits);
+    let has_samples = sweep.taken().iter().any(|taken| *taken > 0);
+    let (journal, journal_error) = sweep.into_journal();
+    match outcome {
+        Ok(Outcome::Finished { cases, elapsed_s }) => {
+            record.cases = cases;
+            if let (Some(request), Some(limits)) = (&request, &mut record.limits) {
+                // A machine drifts: what was measured long ago says little of now.
+                let stale = measuring.elapsed() > LIMITS_HOLD;
+                limit::rate(request, limits, &mut record.cases, stale);
+            }
+            record.elapsed_s = elapsed_s;
+        }
+        Ok(Outcome::Interrupted { signal, done }) => {
+            return Err(interruption(&plan, journal.as_ref(), signal, done));
+        }
+        Err(failure) => {
+            // With nothing measured there is nothing to go on with.
+            if let Some(journal) = journal.filter(|_| !has_samples) {
+                let _ = journal.remove();
+            }
+            return Err(failure);
+        }
     }
-    record.cases = measure_all(&plan, record.settings.clock_resolution_s)?;
-    record.elapsed_s = started.elapsed().as_secs_f64();
+    let unkept = journal_error.map(|error| format!("the run could not have been resumed: {error}"));
+    for warning in unkept.into_iter().chain(imprecision(&plan, &record.cases)) {
+        eprintln!("bench: warning: {warning}");
+        record.warnings.push(warning);
+    }
     finish(&plan, &record)?;
+    if let Some(journal) = journal {
+        journal.remove().map_err(store_failure)?;
+    }
     Ok(if record.is_valid() {
         Exit::Pass
     } else {
         Exit::Invalid
     })
+}
+
+/// The record that measuring fills, what an interrupted run has found already, and what keeps the rest.
+fn begin(
+    plan: &Plan,
+    interrupted: Option<Interrupted>,
+) -> Result<(Record, Vec<Visit>, Option<Keeper>), Failure> {
+    if let Destination::Directory(directory) = &plan.destination {
+        store::prepare_directory(directory).map_err(store_failure)?;
+    }
+    let mut record = empty_record(plan);
+    if let Some(run) = interrupted {
+        let (keeper, visits) = resumed(run, plan, &mut record)?;
+        return Ok((record, visits, Some(keeper)));
+    }
+    let keeper = keeper(plan, &record)?;
+    Ok((record, Vec::new(), keeper))
+}
+
+/// Says what should be known before measuring: warnings, and to who sits at a terminal what a sweep will take.
+fn announce(plan: &Plan, record: &Record) -> Result<(), Failure> {
+    for warning in &record.warnings {
+        eprintln!("bench: warning: {warning}");
+    }
+    let is_watched = plan.verbosity == Verbosity::Normal && io::stderr().is_terminal();
+    if is_watched && plan.cases.len() > 1 {
+        eprintln!("{}", plan_text(plan, PLAN_LINES_MAX)?);
+    }
+    Ok(())
+}
+
+fn plan_text(plan: &Plan, lines_max: usize) -> Result<String, Failure> {
+    let calibrations = estimate::calibrate(plan)?;
+    Ok(estimate::text(plan, &calibrations, lines_max))
+}
+
+/// Cases that are listed before they are measured.
+const PLAN_LINES_MAX: usize = 24;
+
+/// What keeps a run that may be resumed.
+fn keeper(plan: &Plan, record: &Record) -> Result<Option<Keeper>, Failure> {
+    let Some(directory) = resume::journal_directory(plan) else {
+        return Ok(None);
+    };
+    let header = Header::new(record.clone(), resume::planned(plan));
+    Ok(Some(Keeper {
+        journal: Journal::create(directory, header).map_err(store_failure)?,
+        interrupt: listen()?,
+    }))
+}
+
+/// Goes on with the record of an interrupted run.
+fn resumed(
+    run: Interrupted,
+    plan: &Plan,
+    record: &mut Record,
+) -> Result<(Keeper, Vec<Visit>), Failure> {
+    let Interrupted {
+        mut journal,
+        contents,
+        ..
+    } = run;
+    resume::check(journal.path(), &contents.header, plan, record)?;
+    let now = now_utc();
+    journal.resumed(&now).map_err(store_failure)?;
+    let warnings = std::mem::replace(record, contents.header.record).warnings;
+    for warning in warnings {
+        if !record.warnings.contains(&warning) {
+            record.warnings.push(warning);
+        }
+    }
+    if let Some(sampling) = &mut record.settings.sampling {
+        sampling.resumed_utc = contents.resumed_utc;
+        sampling.resumed_utc.push(now);
+    }
+    let keeper = Keeper {
+        journal,
+        interrupt: listen()?,
+    };
+    Ok((keeper, contents.visits))
+}
+
+fn listen() -> Result<Interrupt, Failure> {
+    Interrupt::listen().map_err(|error| {
+        Failure::new(
+            Exit::System,
+            anyhow::anyhow!("cannot listen to signals: {error}"),
+        )
+    })
+}
+
+/// That some medians are not as precise as was asked for.
+fn imprecision(plan: &Plan, cases: &[Case]) -> Option<String> {
+    plan.target.until?;
+    let is_imprecise = |case: &&Case| case.stopped_because != Some(StoppedBecause::Precision);
+    match cases.iter().filter(is_imprecise).count() {
+        0 => None,
+        count => Some(format!(
+            "the median of {count} of {} cases is not known as precisely as --until asked for",
+            cases.len()
+        )),
+    }
+}
+
+/// Says how to go on, then ends as the signal would have ended the program.
+fn interruption(plan: &Plan, journal: Option<&Journal>, signal: i32, done: usize) -> Failure {
+    let cases = plan.cases.len();
+    let remedy = journal.map_or_else(String::new, |journal| {
+        format!(
+            "; go on with bench run --resume {}",
+            journal.path().display()
+        )
+    });
+    let failure = Failure::new(
+        Exit::System,
+        anyhow::anyhow!("interrupted with {done} of {cases} cases done{remedy}"),
+    );
+    eprintln!("bench: {failure}");
+    interrupt::end_by(signal);
+    // Only where the signal's own end could not be had.
+    failure
+}
+
+/// What of the machine's limits matters to this plan.
+fn limit_request(plan: &Plan) -> limit::Request {
+    let mut dtypes: Vec<Dtype> = Vec::new();
+    for case in &plan.cases {
+        if !dtypes.contains(&case.dtype) {
+            dtypes.push(case.dtype);
+        }
+    }
+    limit::Request {
+        dtypes,
+        threads: plan.threads.count,
+        cpus: None,
+        cache_bytes: limit::last_level_bytes(&plan.topology.caches),
+        memory_bytes: plan.memory.available_bytes,
+    }
 }
 
 /// The record of a run that has measured nothing yet.
@@ -68,13 +254,22 @@ fn empty_record(plan: &Plan) -> Record {
             command_line: std::env::args_os()
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect(),
-            repeats: plan.repeats,
-            warmup: plan.warmup,
+            repeats: plan.target.repeats,
+            warmup: plan.warmup.repetitions_max(),
             seed: plan.seed,
             threads: plan.threads.clone(),
+            sampling: Some(Sampling {
+                order: plan.order.name().to_owned(),
+                order_seed: plan.order.seed(),
+                warmup: plan.warmup.name().to_owned(),
+                until_percent: plan.target.until.map(|share| 100.0 * share),
+                max_time_s: plan.target.max_time_s,
+                resumed_utc: Vec::new(),
+            }),
             clock_resolution_s: clock::resolution_s(),
         },
         cases: Vec::new(),
+        limits: None,
         warnings,
     }
 }
@@ -85,27 +280,51 @@ fn now_utc() -> String {
     now.format(&Rfc3339).unwrap_or_default()
 }
 
-fn measure_all(plan: &Plan, clock_resolution_s: f64) -> Result<Vec<Case>, Failure> {
-    let mut progress = Progress::new(plan);
-    let mut cases = Vec::with_capacity(plan.cases.len());
-    for case in &plan.cases {
-        progress.begin(case);
-        let mut printed = Ok(());
-        let mut observe = |event: Event| {
-            if let Event::Sample(sample) = &event
-                && plan.verbosity != Verbosity::Json
-                && printed.is_ok()
-            {
-                let line = reports::text::seed_line(sample);
-                progress.print_above(|| printed = print_line(&line));
-            }
-            progress.show(&event);
-        };
-        cases.push(measure(case, plan, clock_resolution_s, &mut observe)?);
-        printed?;
-    }
+/// Measures what is not measured yet, printing the line of each sample and drawing progress.
+fn measure_all(plan: &Plan, sweep: &mut Sweep, visits: &[Visit]) -> Result<Outcome, Failure> {
+    let mut lines = Lines::new(plan.cases.len());
+    let take = |lines: &mut Lines, event: &SweepEvent| match event {
+        SweepEvent::Case {
+            case,
+            event: Event::Sample(sample),
+        } if plan.verbosity != Verbosity::Json => {
+            lines.add(*case, repeat_line(&plan.cases[*case], sample));
+        }
+        SweepEvent::Done { case } => lines.done(*case),
+        _ => {}
+    };
+    sweep.take_over(visits, &mut |event| take(&mut lines, &event));
+    let mut progress = Progress::new(plan, sweep.taken());
+    let mut printed = Ok(());
+    let mut print = |lines: &mut Lines, progress: &Progress| {
+        let ready: Vec<String> = std::iter::from_fn(|| lines.next_line()).collect();
+        if !ready.is_empty() && printed.is_ok() {
+            progress.print_above(|| printed = print_line(&ready.join("\n")));
+        }
+    };
+    print(&mut lines, &progress);
+    let outcome = sweep.run(&mut NoProbe, &mut |event| {
+        take(&mut lines, &event);
+        print(&mut lines, &progress);
+        progress.show(&event);
+    })?;
     progress.finish();
-    Ok(cases)
+    printed?;
+    Ok(outcome)
+}
+
+/// What is printed of one repeat.
+fn repeat_line(case: &CasePlan, sample: &Sample) -> String {
+    match case.kernel.printed {
+        Printed::Norm => reports::text::seed_line(sample),
+        Printed::Residual => {
+            let n = case.size.n;
+            // Operations and bytes stand in the same ratio whatever the number of threads.
+            let bytes = case.kernel.bytes.map(|bytes| bytes(n, case.dtype));
+            let rate = reports::Rate::new((case.kernel.flop)(n, 1), bytes);
+            reports::text::residual_line(sample, rate)
+        }
+    }
 }
 
 /// Stores and plots the record and prints what is to be printed.
@@ -121,6 +340,10 @@ fn finish(plan: &Plan, record: &Record) -> Result<(), Failure> {
         }
         Verbosity::Quiet => Ok(()),
         Verbosity::Normal => {
+            let limits = record.limits.as_ref().and_then(reports::text::limits_line);
+            if let Some(line) = limits {
+                print_line(&line)?;
+            }
             for case in &record.cases {
                 print_line(&reports::text::case_summary(case))?;
             }

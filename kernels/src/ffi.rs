@@ -7,7 +7,7 @@ use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
 // Linked, not named: openblas-src only says where the library is.
 use openblas_src as _;
 
-use std::sync::RwLock;
+use std::sync::{RwLock, RwLockReadGuard};
 
 use ndarray::{ArrayBase, ArrayView2, ArrayViewMut2, Ix2};
 
@@ -22,6 +22,12 @@ unsafe extern "C" {
 /// Held for reading by products and for writing by whoever changes the number of threads: OpenBLAS rebuilds its pool of
 /// threads then, which must not happen under a running product. Taking it costs some ten nanoseconds.
 static PRODUCTS: RwLock<()> = RwLock::new(());
+
+/// Keeps the number of threads as it is while the guard lives: for calls into the library that other crates make.
+pub(crate) fn keep_threads() -> impl Sized {
+    let guard: Result<RwLockReadGuard<'static, ()>, _> = PRODUCTS.read();
+    guard
+}
 
 /// The leading dimension of a row-major matrix or tile: how many elements its rows are apart.
 pub(crate) fn leading_dimension<S: ndarray::RawData>(array: &ArrayBase<S, Ix2>) -> usize {
@@ -112,17 +118,14 @@ pub(crate) fn parallel() -> c_int {
     unsafe { openblas_get_parallel() }
 }
 
-/// How many threads the next product may use.
-pub(crate) fn num_threads() -> c_int {
-    // SAFETY: the function only reads a variable.
-    unsafe { openblas_get_num_threads() }
-}
-
-/// Sets how many threads the next product may use; OpenBLAS silently takes fewer when its build allows fewer.
-pub(crate) fn set_num_threads(count: c_int) {
+/// Sets how many threads the next product may use and returns how many it will; OpenBLAS silently takes fewer when its
+/// build allows fewer.
+pub(crate) fn set_num_threads(count: c_int) -> c_int {
     let _none_running = PRODUCTS.write();
     // SAFETY: no product runs in another thread, since the lock is held.
     unsafe { openblas_set_num_threads(count) }
+    // SAFETY: the function only reads a variable.
+    unsafe { openblas_get_num_threads() }
 }
 
 /// Copies a C string.

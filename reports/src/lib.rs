@@ -5,6 +5,7 @@
 
 mod figures;
 mod plot;
+pub mod rate;
 pub mod run_plot;
 pub mod text;
 
@@ -13,3 +14,4 @@ pub mod text;
 mod fixtures;
 
 pub use plot::PlotError;
+pub use rate::Rate;

@@ -3,9 +3,12 @@
 //! A record says what was measured, on what, with what, and whether each result was verified. It is plain data:
 //! measuring happens in `harness`, drawing in `reports`.
 
+pub mod journal;
 pub mod library;
+pub mod limits;
 pub mod number;
 pub mod record;
+pub mod sampling;
 pub mod statistics;
 pub mod store;
 

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::library::{LibraryFile, NamedLibrary};
+use crate::limits::{FmaPeak, Limits};
 use crate::number::nan_as_null;
+use crate::sampling::{Sampling, StoppedBecause, WarmupEnd, WarmupSample};
 
 /// The version of the record's schema that this crate writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -28,6 +30,9 @@ pub struct Record {
     pub settings: Settings,
     /// What was measured, in the order in which it was.
     pub cases: Vec<Case>,
+    /// The machine's own limits, measured beside the cases; absent when they were not (`--no-peak`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// What a reader should know before trusting the figures; empty when there is nothing.
     pub warnings: Vec<String>,
 }
@@ -200,14 +205,17 @@ pub struct Blas {
 pub struct Settings {
     /// The words of the command line, the program's name first.
     pub command_line: Vec<String>,
-    /// Timed repetitions of each case.
+    /// Timed repetitions of each case; the least number of them when a precision was asked for.
     pub repeats: usize,
-    /// Untimed repetitions before them.
+    /// Untimed repetitions before them; the most that there may be when warming up ended by itself.
     pub warmup: usize,
     /// The seed of the random matrices.
     pub seed: u64,
     /// Threads, and who chose their number.
     pub threads: Threads,
+    /// The order of samples, and when there were enough; `null` in records from before this was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
     /// The resolution of the clock that took the times: the shortest time between two readings one after the other.
     pub clock_resolution_s: f64,
 }
@@ -215,7 +223,7 @@ pub struct Settings {
 /// Threads, and who chose their number.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Threads {
-    /// How many the run was to use.
+    /// How many the run was to use; the largest number when its cases differ.
     pub count: usize,
     /// `--threads`, the name of an environment variable, or `physical cores` / `cpu quota` when nothing was asked.
     pub source: String,
@@ -226,7 +234,8 @@ pub struct Threads {
 pub struct Case {
     /// For example `matmul-norm`.
     pub kernel: String,
-    /// The matrices are n by n.
+    /// The matrices are n by n. What else it means, the kernel says (`triad` has arrays of n² elements, `fma-peak` runs n blocks
+    /// in each thread).
     pub n: usize,
     /// `f64` or `f32`.
     pub dtype: String,
@@ -242,10 +251,26 @@ pub struct Case {
     pub matrix_bytes: u64,
     /// Floating-point operations that one sample counts.
     pub flop: f64,
+    /// Bytes that one sample counts as moved to and from memory: then the kernel's rate is this over the run time, in GB/s.
+    /// Absent where operations are the measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<f64>,
     /// The timed repetitions, in order.
     pub samples: Vec<Sample>,
+    /// The repetitions before them that were run to warm up, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warmup_samples: Vec<WarmupSample>,
+    /// Why warming up before the first sample ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_ended: Option<WarmupEnd>,
+    /// Why no more samples were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_because: Option<StoppedBecause>,
     /// Statistics over the samples that were verified; `null` when none was.
     pub summary: Option<Summary>,
+    /// The measured limit that the summary is held against; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak: Option<FmaPeak>,
 }
 
 /// One timed repetition.
@@ -263,7 +288,7 @@ pub struct Sample {
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub gflops: f64,
-    /// The Frobenius norm that was computed in the timed region.
+    /// The Frobenius norm that was computed in the timed region; `null` for kernels that compute none.
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub norm: f64,
@@ -271,12 +296,14 @@ pub struct Sample {
     pub verification: Verification,
 }
 
-/// The checks of one sample. The bounds are derived in `kernels::verify`.
+/// The checks of one sample. The bounds are derived in `kernels::verify` and in each kernel's file. A check that a kernel does
+/// not have is `null`, its bound too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verification {
     /// Whether all checks passed. A sample that failed is INVALID and takes no part in any statistic.
     pub passed: bool,
-    /// The largest scaled residual of a row of C·x − A·(B·x), in units of the rounding error.
+    /// The largest scaled residual. For products that of a row of C·x − A·(B·x), in units of the rounding error; for `lu-solve`
+    /// HPL's; for `triad` and `fma-peak` the largest relative error of a value, in units of the rounding error.
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub scaled_residual: f64,
@@ -311,6 +338,16 @@ pub struct Summary {
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub gflops_median: f64,
+    /// The lower end of the interval in which the median of all possible samples lies with this `confidence`; `null` when
+    /// there are too few samples for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gflops_median_low: Option<f64>,
+    /// The upper end of that interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gflops_median_high: Option<f64>,
+    /// The interval's coverage, 0.95 or the least above it that order statistics can have, were the samples independent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
     /// The largest.
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
@@ -331,4 +368,7 @@ pub struct Summary {
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub run_time_s_median: f64,
+    /// The median as a share of the measured peak, see the case's `peak`; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent_of_peak: Option<f64>,
 }

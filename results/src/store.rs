@@ -40,6 +40,14 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// A journal is none, or is in use.
+    #[error("cannot resume {}: {reason}", .path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A file is not a record that this version knows.
     #[error("cannot use {} as a record: {reason}", .path.display())]
     Format {

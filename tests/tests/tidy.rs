@@ -56,6 +56,7 @@ const UNSAFE_FILES: [&str; 6] = [
     "harness/src/exit.rs",
     "kernels/src/blas/ffi.rs",
     "kernels/src/ffi.rs",
+    "kernels/src/fma.rs",
     "kernels/src/team.rs",
 ];
 

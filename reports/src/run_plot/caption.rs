@@ -8,6 +8,9 @@ use crate::figures::counted;
 /// Warnings shown; the rest are counted.
 const WARNINGS_MAX: usize = 3;
 
+/// Numbers of threads that are listed; of more, the first and the last.
+const THREADS_MAX: usize = 6;
+
 /// Digits of a digest: enough to tell builds apart.
 const DIGEST_DIGITS: usize = 12;
 
@@ -22,7 +25,7 @@ pub(super) fn lines(record: &Record) -> Vec<String> {
         format!(
             "{}; {} ({})",
             cores(&host.topology),
-            counted(settings.threads.count, "thread"),
+            threads(record),
             or_unknown(&settings.threads.source)
         ),
         format!(
@@ -88,6 +91,25 @@ fn cores(topology: &Topology) -> String {
         machine
     } else {
         format!("{machine}, {}", limits.join(", "))
+    }
+}
+
+/// How many threads; all the numbers where the cases differ.
+fn threads(record: &Record) -> String {
+    let mut counts: Vec<usize> = record
+        .cases
+        .iter()
+        .map(|case| case.threads_requested)
+        .collect();
+    counts.sort_unstable();
+    counts.dedup();
+    match counts[..] {
+        [least, .., most] if counts.len() > THREADS_MAX => format!("{least} to {most} threads"),
+        [.., _, _] => {
+            let counts: Vec<String> = counts.iter().map(usize::to_string).collect();
+            format!("{} threads", counts.join(", "))
+        }
+        _ => counted(record.settings.threads.count, "thread"),
     }
 }
 

@@ -124,3 +124,23 @@ fn the_caption_says_on_what_with_what_and_when() {
     "#]];
     expected.assert_debug_eq(&caption::lines(&record));
 }
+
+/// Cases of a sweep are told apart by all that differs, and by nothing that does not.
+#[test]
+fn rows_of_a_sweep_say_size_type_and_threads() {
+    let (_, sweep) = gallery()
+        .into_iter()
+        .find(|(name, _)| *name == "sizes-types-threads")
+        .unwrap();
+    let labels = Labels::of(&sweep.cases);
+    assert_eq!(labels.title, "matmul-norm");
+    assert_eq!(labels.rows[0], "n = 500, f64, 1 thread");
+    assert_eq!(labels.rows[7], "n = 1000, f32, 2 threads");
+    let distinct: std::collections::BTreeSet<&String> = labels.rows.iter().collect();
+    assert_eq!(distinct.len(), sweep.cases.len());
+    let lines = caption::lines(&sweep);
+    assert!(
+        lines.iter().any(|line| line.contains("; 1, 2 threads (")),
+        "{lines:?}"
+    );
+}

@@ -26,9 +26,11 @@ pub(crate) fn article() -> Record {
                 count: 18,
                 source: "OMP_NUM_THREADS".to_owned(),
             },
+            sampling: None,
             clock_resolution_s: 2.1e-8,
         },
         cases: vec![case()],
+        limits: None,
         warnings: vec!["the host is not idle: its load was 2.1 when the run began".to_owned()],
     }
 }
@@ -121,7 +123,12 @@ fn case() -> Case {
         threads_used: 18,
         matrix_bytes: 2_400_000_000,
         flop: 2.0 * (1e12 + 1e8),
+        bytes: None,
+        warmup_samples: Vec::new(),
+        warmup_ended: None,
+        stopped_because: None,
         summary: summarize(&samples),
+        peak: None,
         samples,
     }
 }

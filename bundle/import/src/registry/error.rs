@@ -120,8 +120,10 @@ pub enum RegistryError {
     #[error("cannot use the certificates that SSL_CERT_FILE or SSL_CERT_DIR names: {0}")]
     Certificates(String),
 
-    /// A proxy's address that is none.
-    #[error("cannot use the proxy that ${0} names: it is no address (expected http://HOST:PORT)")]
+    /// A proxy's address that is none, or of a proxy that speaks something else than HTTP.
+    #[error(
+        "cannot use the proxy that ${0} names: it is not the address of an HTTP proxy (expected http://HOST:PORT)"
+    )]
     Proxy(&'static str),
 
     /// The cache cannot be used.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ureq::config::Config;
 use ureq::http::{HeaderMap, Request, Response, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, AsSendBody, Body, Proxy, Timeout};
+use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol, Timeout};
 
 use super::address::Address;
 use super::error::{Failure, RegistryError};
@@ -81,8 +81,13 @@ impl Http {
         let proxied = |scheme| match proxy_for(scheme, variables) {
             None => Ok(None),
             Some((name, text)) => match Proxy::new(&text) {
-                Ok(proxy) => Ok(Some(agent(Some(proxy)))),
-                Err(_) => Err(RegistryError::Proxy(name)),
+                // Another kind of proxy, SOCKS for one, would be passed over without a word.
+                Ok(proxy)
+                    if matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) =>
+                {
+                    Ok(Some(agent(Some(proxy))))
+                }
+                _ => Err(RegistryError::Proxy(name)),
             },
         };
         Ok(Self {

@@ -362,10 +362,18 @@ fn through_a_proxy() {
     desk.settings.retries = 0;
     let error = desk.pull(&proxy).unwrap_err().to_string();
     assert!(error.contains("cannot reach"), "{error}");
-    desk.variables = vec![("HTTPS_PROXY", "ftp://x y".to_owned())];
-    let error = desk.pull(&proxy).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "cannot use the proxy that $HTTPS_PROXY names: it is no address (expected http://HOST:PORT)"
-    );
+    for (name, text) in [
+        ("HTTPS_PROXY", "ftp://x y"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1080"),
+        ("all_proxy", "socks4a://proxy:1080"),
+    ] {
+        desk.variables = vec![(name, text.to_owned())];
+        let error = desk.pull(&proxy).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "cannot use the proxy that ${name} names: it is not the address of an HTTP proxy (expected http://HOST:PORT)"
+            )
+        );
+    }
 }
