@@ -21,14 +21,14 @@ const VISIT_S: f64 = 0.003;
 const WARMUPS: f64 = 4.0;
 
 /// The times of one small run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
     /// What ran.
     pub kernel: &'static Definition,
     /// The type of the elements.
     pub dtype: Dtype,
-    /// Which of the plan's libraries multiplied.
-    pub library: usize,
+    /// Which library multiplied.
+    pub blas_name: Option<String>,
     /// How many threads computed.
     pub threads: usize,
     /// The order of the matrices.
@@ -70,8 +70,8 @@ pub fn calibrate(plan: &Plan) -> Result<Vec<Calibration>, Failure> {
 }
 
 fn is_alike(case: &CasePlan, other: &CasePlan) -> bool {
-    let key = |case: &CasePlan| (case.kernel, case.dtype, case.threads, case.library);
-    key(case) == key(other)
+    let key = |case: &'_ CasePlan| (case.kernel, case.dtype, case.threads);
+    key(case) == key(other) && case.blas_name == other.blas_name
 }
 
 /// The largest n up to a case's that is still a small run.
@@ -100,7 +100,7 @@ fn calibrate_one(case: &CasePlan, n: usize, plan: &Plan) -> Result<Calibration, 
     Ok(Calibration {
         kernel: case.kernel,
         dtype: case.dtype,
-        library: case.library,
+        blas_name: case.blas_name.clone(),
         threads: case.threads,
         n,
         run_s: elapsed.run_time_s,
@@ -111,8 +111,8 @@ fn calibrate_one(case: &CasePlan, n: usize, plan: &Plan) -> Result<Calibration, 
 
 fn find<'a>(calibrations: &'a [Calibration], case: &CasePlan) -> Option<&'a Calibration> {
     calibrations.iter().find(|found| {
-        (found.kernel, found.dtype, found.threads, found.library)
-            == (case.kernel, case.dtype, case.threads, case.library)
+        (found.kernel, found.dtype, found.threads) == (case.kernel, case.dtype, case.threads)
+            && found.blas_name == case.blas_name
     })
 }
 
@@ -277,8 +277,8 @@ mod tests {
                 size: size.clone(),
                 dtype: Dtype::F64,
                 threads,
-                library: 0,
-                blas: None,
+                blas: kernels::Blas::bundled(),
+                blas_name: None,
             })
         });
         Plan {
@@ -311,7 +311,7 @@ mod tests {
             .map(|threads| Calibration {
                 kernel: kernels::registry::KERNELS[0],
                 dtype: Dtype::F64,
-                library: 0,
+                blas_name: None,
                 threads,
                 n: 1000,
                 run_s: 0.040 / threads as f64,

@@ -6,7 +6,6 @@ use kernels::{Definition, Dtype, registry};
 use results::record::{Threads, Topology};
 
 use crate::exit::Failure;
-use crate::libraries::{self, Selected};
 use crate::plan::CasePlan;
 use crate::size::Size;
 use crate::threads::{self, ThreadsError};
@@ -25,12 +24,7 @@ pub fn cases(
     sizes: &[Size],
     dtypes: &[Dtype],
     threads: &[Threads],
-    libraries: &[Selected],
 ) -> Result<Vec<CasePlan>, Failure> {
-    let name = |library: usize| {
-        let is_named = !libraries::is_default(libraries);
-        is_named.then(|| libraries[library].name.clone())
-    };
     let mut seen = HashSet::new();
     let mut cases = Vec::new();
     for (kernel, size) in kernels
@@ -38,25 +32,15 @@ pub fn cases(
         .flat_map(|kernel| sizes.iter().map(move |size| (*kernel, size)))
     {
         for dtype in dtypes {
-            let by_threads = threads
-                .iter()
-                .flat_map(|threads| (0..libraries.len()).map(move |library| (threads, library)));
-            for (threads, library) in by_threads {
-                let key = (
-                    kernel.name,
-                    size.n,
-                    dtype.size_bytes(),
-                    threads.count,
-                    library,
-                );
-                if seen.insert(key) {
+            for threads in threads {
+                if seen.insert((kernel.name, size.n, dtype.size_bytes(), threads.count)) {
                     cases.push(CasePlan {
                         kernel,
                         size: size.clone(),
                         dtype: *dtype,
                         threads: threads.count,
-                        library,
-                        blas: name(library),
+                        blas: kernels::Blas::bundled(),
+                        blas_name: None,
                     });
                 }
             }
@@ -149,10 +133,6 @@ pub fn threads(
 mod tests {
     use super::*;
 
-    fn bundled() -> Vec<Selected> {
-        libraries::select("bundled").unwrap()
-    }
-
     fn topology() -> Topology {
         Topology {
             usable_physical_cores: 4,
@@ -195,7 +175,7 @@ mod tests {
             let sizes = Size::parse_list("test,200").unwrap();
             let threads = threads(Some("1"), |_| None, &topology(), 64).unwrap();
             kernels(names, false).map(|kernels| {
-                let cases = cases(&kernels, &sizes, &[Dtype::F64], &threads, &bundled()).unwrap();
+                let cases = cases(&kernels, &sizes, &[Dtype::F64], &threads).unwrap();
                 let case = |case: &CasePlan| format!("{} {}", case.kernel.name, case.size.n);
                 cases.iter().map(case).collect::<Vec<_>>().join(", ")
             })
@@ -220,7 +200,6 @@ mod tests {
             &sizes,
             &dtypes("f64,float64").unwrap(),
             &threads,
-            &bundled(),
         )
         .unwrap();
         let keys: Vec<(usize, usize)> = cases
@@ -242,7 +221,6 @@ mod tests {
             &sizes,
             &[Dtype::F64],
             &threads,
-            &bundled(),
         )
         .unwrap_err();
         assert!(error.to_string().contains("more than 10000"), "{error}");
@@ -252,7 +230,6 @@ mod tests {
                 &sizes,
                 &[Dtype::F64],
                 &threads[..1],
-                &bundled()
             )
             .is_ok()
         );

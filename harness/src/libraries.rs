@@ -14,6 +14,7 @@ use results::library::{LibraryFile, NamedLibrary};
 use results::record;
 
 use crate::exit::Failure;
+use crate::plan::CasePlan;
 
 /// The file of the library that `bench.run` carries besides the linked one, see `.ci/fetch-openblas`.
 const CARRIED: &str = "libscipy_openblas.so";
@@ -48,6 +49,34 @@ pub fn select(option: &str) -> Result<Vec<Selected>, Failure> {
     }
     tell_apart(&mut selected);
     Ok(selected)
+}
+
+/// Each case by each library, but for those that need none: what is not a product is measured once.
+///
+/// # Errors
+///
+/// When a case needs more of a library than products.
+pub fn by_each(cases: Vec<CasePlan>, libraries: &[Selected]) -> Result<Vec<CasePlan>, Failure> {
+    if is_default(libraries) {
+        return Ok(cases);
+    }
+    let mut all = Vec::with_capacity(cases.len() * libraries.len());
+    for case in cases {
+        match case.kernel.name {
+            "triad" | "fma-peak" => all.push(case),
+            "lu-solve" => {
+                return Err(Failure::usage(anyhow::anyhow!(
+                    "cannot measure lu-solve with --blas: it takes the linked OpenBLAS's LAPACK (leave --blas out)"
+                )));
+            }
+            _ => all.extend(libraries.iter().map(|library| CasePlan {
+                blas: library.blas,
+                blas_name: Some(library.name.clone()),
+                ..case.clone()
+            })),
+        }
+    }
+    Ok(all)
 }
 
 /// Whether all that was asked for is the library that is used anyway.

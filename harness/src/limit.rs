@@ -312,10 +312,10 @@ mod tests {
             ..request(&[1, 2])
         });
         let mut case = Case {
+            blas: None,
             kernel: "gemm".to_owned(),
             n: 100,
             dtype: "f64".to_owned(),
-            blas: None,
             driver: None,
             panel_rows: None,
             threads_requested: 2,

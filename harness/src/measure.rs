@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
             kernel: self.kernel.name().to_owned(),
             n: self.case.size.n,
             dtype: self.case.dtype.to_string(),
-            blas: self.case.blas.clone(),
+            blas: self.case.blas_name.clone(),
             driver: Some(self.plan.driver.to_string()),
             panel_rows: self.kernel.panel_rows(),
             threads_requested: self.case.threads,
@@ -229,9 +229,8 @@ pub fn kernel(
     // Everything that is shared out is shared out among these threads, and this one is among them.
     let team = Team::new(case.threads, cpus.as_deref()).map_err(|error| failed(error.into()))?;
     let threads_used = team.size();
-    let library = plan.libraries[case.library].blas;
     let multiplier =
-        Multiplier::with_blas(library, Arc::new(team), plan.driver).map_err(Failure::usage)?;
+        Multiplier::with_blas(case.blas, Arc::new(team), plan.driver).map_err(Failure::usage)?;
     let kernel =
         (case.kernel.make)(n, case.dtype, multiplier).map_err(|error| failed(error.into()))?;
     Ok((kernel, threads_used))

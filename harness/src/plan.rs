@@ -4,7 +4,7 @@ use std::env;
 use std::fmt;
 use std::path::PathBuf;
 
-use kernels::{Definition, Driver, Dtype, registry};
+use kernels::{Blas, Definition, Driver, Dtype, registry};
 use results::record;
 
 use crate::cli::RunArgs;
@@ -65,10 +65,10 @@ pub struct CasePlan {
     pub dtype: Dtype,
     /// How many threads compute.
     pub threads: usize,
-    /// Which of the plan's libraries multiplies them.
-    pub library: usize,
-    /// The library's name, where another one was asked for than the linked one, or several.
-    pub blas: Option<String>,
+    /// The library that multiplies.
+    pub blas: Blas,
+    /// What it is called, where another one was asked for than the linked one, or several.
+    pub blas_name: Option<String>,
 }
 
 impl CasePlan {
@@ -92,7 +92,7 @@ impl fmt::Display for CasePlan {
             "{kernel}{}, {}, {} thread{plural}",
             self.size, self.dtype, self.threads
         )?;
-        match &self.blas {
+        match &self.blas_name {
             Some(name) => write!(f, ", {name}"),
             None => Ok(()),
         }
@@ -141,11 +141,11 @@ impl Plan {
             &Size::parse_list(&args.size).map_err(Failure::usage)?,
             &grid::dtypes(&args.dtype)?,
             &threads,
-            &libraries,
         )?;
         for case in &cases {
             check_memory(case, &memory)?;
         }
+        let cases = libraries::by_each(cases, &libraries)?;
         let seed = seed(&args.seed)?;
         let repeats = count("--repeats", &args.repeats, 1)?;
         Ok(Self {
@@ -344,8 +344,8 @@ mod tests {
             size: Size::parse(size).unwrap(),
             dtype,
             threads: 2,
-            library: 0,
-            blas: None,
+            blas: Blas::bundled(),
+            blas_name: None,
         };
         let message = match check_memory(&case, &MEMORY) {
             Ok(()) => "fits".to_owned(),
@@ -410,8 +410,8 @@ mod tests {
             size: Size::parse(size).unwrap(),
             dtype: Dtype::F64,
             threads: 2,
-            library: 0,
-            blas: None,
+            blas: Blas::bundled(),
+            blas_name: None,
         };
         let cases = [
             case("triad", "1000"),

@@ -73,6 +73,16 @@ pub struct LoadedFile {
     pub symbol_suffix: String,
 }
 
+impl PartialEq for Blas {
+    fn eq(&self, other: &Self) -> bool {
+        match (self.0, other.0) {
+            (Source::Linked, Source::Linked) => true,
+            (Source::Loaded(one), Source::Loaded(other)) => std::ptr::eq(one, other),
+            _ => false,
+        }
+    }
+}
+
 impl Blas {
     /// The OpenBLAS that is linked into this program.
     pub fn bundled() -> Self {

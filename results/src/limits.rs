@@ -176,10 +176,10 @@ mod tests {
         };
         let samples = vec![sample(57.0)];
         let mut case = Case {
+            blas: None,
             kernel: "gemm".to_owned(),
             n: 10,
             dtype: "f64".to_owned(),
-            blas: None,
             driver: None,
             panel_rows: None,
             threads_requested: 2,

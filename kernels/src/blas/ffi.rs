@@ -13,6 +13,13 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use super::symbols::{IndexWidth, Spelling};
 use crate::ffi::leading_dimension;
 
+/// glibc's `RTLD_DEEPBIND`: a library's own functions are its own. MKL makes its names everybody's (it loads its parts with
+/// `RTLD_GLOBAL`), and a reference BLAS that is loaded after it would call MKL's `dgemm_` from its `cblas_dgemm`.
+const RTLD_DEEPBIND: c_int = 8;
+
+/// How libraries are loaded: completely, or not at all, and with names that do not meet those of other libraries.
+const FLAGS: c_int = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
+
 /// `CblasRowMajor`.
 const ROW_MAJOR: c_int = 101;
 /// `CblasNoTrans`.
@@ -99,10 +106,10 @@ fn multiply_by<T: ndarray::LinalgScalar, I: TryFrom<usize>>(
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opened(&'static Handle);
 
-/// Loads a library with all that it needs, its names for itself alone.
+/// Loads a library with all that it needs.
 pub(super) fn open(path: &Path) -> Result<Opened, String> {
     // SAFETY: the library's initializers run, which is what the user has asked for by naming it.
-    match unsafe { Handle::open(Some(path), RTLD_NOW | RTLD_LOCAL) } {
+    match unsafe { Handle::open(Some(path), FLAGS) } {
         Ok(handle) => Ok(Opened(Box::leak(Box::new(handle)))),
         Err(error) => Err(text_of(&error)),
     }

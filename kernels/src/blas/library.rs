@@ -1,6 +1,6 @@
 //! One loaded library: taken in, identified, and made to prove that it computes.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -192,8 +192,8 @@ impl Library {
     /// Products whose results are known: of a few elements, and of so many that a library's blocked kernels compute them.
     fn prove(&self) -> Result<(), String> {
         for (m, n, k) in [(2, 2, 3), (69, 71, 67)] {
-            prove(self.dgemm, "cblas_dgemm", m, n, k, |x| f64::from(x))?;
-            prove(self.sgemm, "cblas_sgemm", m, n, k, |x| f32::from(x))?;
+            prove(self.dgemm, "cblas_dgemm", m, n, k, f64::from)?;
+            prove(self.sgemm, "cblas_sgemm", m, n, k, f32::from)?;
         }
         Ok(())
     }
@@ -207,15 +207,15 @@ fn prove<T: ndarray::LinalgScalar + PartialEq + fmt::Display>(
     m: usize,
     n: usize,
     k: usize,
-    value: impl Fn(i16) -> T,
+    value: impl Fn(i8) -> T,
 ) -> Result<(), String> {
     const PADDING: usize = 3;
-    let gap = value(-777);
-    let element = |row: usize, column: usize| (row * 7 + column * 3) % 11;
+    let gap = value(-77);
+    let element = |row: usize, column: usize| ((row * 7 + column * 3) % 11) as i8 - 5;
     let matrix = |rows: usize, columns: usize| {
         Array2::from_shape_fn((rows, columns + PADDING), |(row, column)| {
             if column < columns {
-                value(element(row, column) as i16 - 5)
+                value(element(row, column))
             } else {
                 gap
             }
@@ -409,5 +409,8 @@ fn measured_width(
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -233,7 +233,7 @@ fn wrong_products_are_refused() {
     check_refused(
         &["-DSPOIL_GAPS"],
         &expect![
-            "cannot use 'DIR/libstub.so' as a BLAS: its cblas_dgemm computes wrong results (1 instead of -777 behind a row in a product of 2 by 3 by 2)"
+            "cannot use 'DIR/libstub.so' as a BLAS: its cblas_dgemm computes wrong results (1 instead of -77 behind a row in a product of 2 by 3 by 2)"
         ],
     );
     check_refused(
