@@ -181,6 +181,7 @@ impl<'a> Session<'a> {
                 norm_expected: verification.norm_expected,
                 norm_tolerance: verification.norm_tolerance,
             },
+            conditions: None,
         };
         probe.note(&mut sample);
         sample

@@ -228,6 +228,9 @@ mod tests {
                 ..Settings::default()
             },
             cases: Vec::new(),
+            stability: None,
+            energy: None,
+            grade: None,
             warnings: Vec::new(),
         }
     }

@@ -234,6 +234,9 @@ fn empty_record(plan: &Plan) -> Record {
             clock_resolution_s: clock::resolution_s(),
         },
         cases: Vec::new(),
+        stability: None,
+        energy: None,
+        grade: None,
         warnings,
     }
 }

@@ -3,8 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::conditions::Conditions;
+use crate::energy::Energy;
+use crate::grade::Graded;
 use crate::number::nan_as_null;
 use crate::sampling::{Sampling, StoppedBecause, WarmupEnd, WarmupSample};
+use crate::stability::Stability;
 
 /// The version of the record's schema that this crate writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -28,6 +32,15 @@ pub struct Record {
     pub settings: Settings,
     /// What was measured, in the order in which it was.
     pub cases: Vec<Case>,
+    /// The host's state before and after measuring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stability: Option<Stability>,
+    /// Where the energy of samples was read; absent when it cannot be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy: Option<Energy>,
+    /// How far the figures can be relied upon, by the rules of [`crate::grade`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Graded>,
     /// What a reader should know before trusting the figures; empty when there is nothing.
     pub warnings: Vec<String>,
 }
@@ -271,6 +284,9 @@ pub struct Sample {
     pub norm: f64,
     /// Whether the result was right.
     pub verification: Verification,
+    /// What the machine did besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
 }
 
 /// The checks of one sample. The bounds are derived in `kernels::verify`.
@@ -343,4 +359,7 @@ pub struct Summary {
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub run_time_s_median: f64,
+    /// 10^9 floating-point operations for each joule: the median over the samples that have an energy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gflops_per_watt: Option<f64>,
 }

@@ -1,5 +1,6 @@
 //! Statistics as pure functions over samples. The caller keeps all samples; nothing is thrown away here.
 
+use crate::energy;
 use crate::record::{Sample, Summary};
 
 /// The middle value; the mean of the two middle ones for an even count. `None` when there are no values.
@@ -107,6 +108,7 @@ pub fn summarize(samples: &[Sample]) -> Option<Summary> {
         gflops_mad: median_absolute_deviation(&gflops)?,
         spread_percent: 100.0 * (best - worst) / gflops_median,
         run_time_s_median: median(&run_times_s)?,
+        gflops_per_watt: energy::gflops_per_watt(samples),
     })
 }
 

@@ -30,6 +30,9 @@ pub(crate) fn article() -> Record {
             clock_resolution_s: 2.1e-8,
         },
         cases: vec![case()],
+        stability: None,
+        energy: None,
+        grade: None,
         warnings: vec!["the host is not idle: its load was 2.1 when the run began".to_owned()],
     }
 }
@@ -143,5 +146,6 @@ fn sample(seed: u64, norm: f64, run_time_s: f64) -> Sample {
             norm_expected: 25_000_972.203_321_21,
             norm_tolerance: 12_247.595_682_425_3,
         },
+        conditions: None,
     }
 }
