@@ -87,6 +87,12 @@ pub struct Graded {
 /// Grades a run.
 pub fn grade(record: &Record) -> Graded {
     let cases = &record.cases;
+    if samples(cases).next().is_none() {
+        return Graded {
+            grade: Grade::Invalid,
+            reasons: vec!["there are no samples".to_owned()],
+        };
+    }
     let cores = record.host.topology.physical_cores;
     let mut findings: Vec<(Grade, String)> = Vec::new();
     findings.extend(verification(cases));
@@ -109,9 +115,6 @@ type Finding = Option<(Grade, String)>;
 
 fn verification(cases: &[Case]) -> Finding {
     let all: usize = cases.iter().map(|case| case.samples.len()).sum();
-    if all == 0 {
-        return Some((Grade::Invalid, "there are no samples".to_owned()));
-    }
     let failed = samples(cases).filter(|sample| !sample.verification.passed);
     let failed = failed.count();
     (failed > 0).then(|| {
