@@ -7,6 +7,7 @@ mod figures;
 mod plot;
 pub mod run_plot;
 pub mod text;
+pub mod trust;
 
 #[cfg(test)]
 #[path = "../tests/fixtures/mod.rs"]

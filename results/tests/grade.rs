@@ -64,12 +64,20 @@ fn a_quiet_run_is_valid() {
 
 #[test]
 fn what_is_quick() {
-    check(3, |_| {}, &expect![[r#"
+    check(
+        3,
+        |_| {},
+        &expect![[r#"
         QUICK
-        3 samples, 5 are needed (try --repeats 5)"#]]);
-    check(7, |case| case.warmup_samples.clear(), &expect![[r#"
+        3 samples, 5 are needed (try --repeats 5)"#]],
+    );
+    check(
+        7,
+        |case| case.warmup_samples.clear(),
+        &expect![[r#"
         QUICK
-        no warm-up (try --warmup auto)"#]]);
+        no warm-up (try --warmup auto)"#]],
+    );
     check(
         7,
         |case| {
@@ -82,12 +90,20 @@ fn what_is_quick() {
             QUICK
             0.7 ms timed in all, 100 ms are needed (try more --repeats)"#]],
     );
-    check(5, |case| case.samples[0].gflops = 800.0, &expect![[r#"
+    check(
+        5,
+        |case| case.samples[0].gflops = 800.0,
+        &expect![[r#"
         QUICK
-        samples spread over 20 %, 10 % is the most (try --until 5%)"#]]);
-    check(6, |case| case.samples[0].gflops = 800.0, &expect![[r#"
+        samples spread over 20 %, 10 % is the most (try --until 5%)"#]],
+    );
+    check(
+        6,
+        |case| case.samples[0].gflops = 800.0,
+        &expect![[r#"
         QUICK
-        the median is known to 10 % only, 5 % is needed (try --until 5%)"#]]);
+        the median is known to 10 % only, 5 % is needed (try --until 5%)"#]],
+    );
     // With more samples the same one is an outlier that the median does not see.
     check(12, |case| case.samples[0].gflops = 800.0, &expect!["VALID"]);
 }
@@ -101,9 +117,13 @@ fn what_is_invalid() {
             INVALID
             1 of 7 samples failed verification"#]],
     );
-    check(7, |case| case.threads_used = 1, &expect![[r#"
+    check(
+        7,
+        |case| case.threads_used = 1,
+        &expect![[r#"
         INVALID
-        1 thread used where 18 were to be"#]]);
+        1 thread used where 18 were to be"#]],
+    );
     check(
         8,
         |case| {
@@ -138,11 +158,15 @@ fn what_is_invalid() {
             INVALID
             steal took 3 % and other processes took 14 % of the cores' time (try an idle host)"#]],
     );
-    check(0, |_| {}, &expect![[r#"
+    check(
+        0,
+        |_| {},
+        &expect![[r#"
         INVALID
         there are no samples
         0 samples, 5 are needed (try --repeats 5)
-        -0.0 ms timed in all, 100 ms are needed (try more --repeats)"#]]);
+        -0.0 ms timed in all, 100 ms are needed (try more --repeats)"#]],
+    );
 }
 
 #[test]
@@ -150,13 +174,21 @@ fn what_disturbs_few_samples_is_quick_and_what_disturbs_hardly_any_is_nothing() 
     let fault = |case: &mut Case| {
         disturb(case, 1, |conditions| conditions.page_faults_major = Some(1));
     };
-    check(3, fault, &expect![[r#"
+    check(
+        3,
+        fault,
+        &expect![[r#"
         INVALID
         pages were read from a disk in 1 of 3 samples (try to free memory)
-        3 samples, 5 are needed (try --repeats 5)"#]]);
-    check(8, fault, &expect![[r#"
+        3 samples, 5 are needed (try --repeats 5)"#]],
+    );
+    check(
+        8,
+        fault,
+        &expect![[r#"
         QUICK
-        pages were read from a disk in 1 of 8 samples (try to free memory)"#]]);
+        pages were read from a disk in 1 of 8 samples (try to free memory)"#]],
+    );
     check(20, fault, &expect!["VALID"]);
     let little = |conditions: &mut Conditions| conditions.quota_throttled_s = Some(0.001);
     check(8, |case| disturb(case, 8, little), &expect!["VALID"]);
@@ -175,9 +207,13 @@ fn idle_cores_take_other_processes() {
         }
     };
     check(8, others(2), &expect!["VALID"]);
-    check(8, others(16), &expect![[r#"
+    check(
+        8,
+        others(16),
+        &expect![[r#"
         INVALID
-        steal took 0 % and other processes took 19 % of the cores' time (try an idle host)"#]]);
+        steal took 0 % and other processes took 19 % of the cores' time (try an idle host)"#]],
+    );
 }
 
 #[test]
@@ -202,14 +238,20 @@ fn a_reason_is_said_once_for_all_cases() {
     let mut other = record.cases[0].clone();
     other.n = 500;
     record.cases.push(other.clone());
-    check_record(&record, &expect![[r#"
+    check_record(
+        &record,
+        &expect![[r#"
         QUICK
-        3 samples in 2 of 2 cases (n = 10000 first), 5 are needed (try --repeats 5)"#]]);
+        3 samples in 2 of 2 cases (n = 10000 first), 5 are needed (try --repeats 5)"#]],
+    );
     other.samples.extend(other.samples.clone());
     record.cases[1] = other;
-    check_record(&record, &expect![[r#"
+    check_record(
+        &record,
+        &expect![[r#"
         QUICK
-        3 samples in 1 of 2 cases (n = 10000), 5 are needed (try --repeats 5)"#]]);
+        3 samples in 1 of 2 cases (n = 10000), 5 are needed (try --repeats 5)"#]],
+    );
 }
 
 proptest! {
