@@ -67,10 +67,14 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
         }
     }
     let unkept = journal_error.map(|error| format!("the run could not have been resumed: {error}"));
-    let found = trust.end(&mut record);
-    let imprecise = imprecision(&plan, &record.cases);
-    for warning in unkept.into_iter().chain(imprecise).chain(found) {
+    for warning in unkept.into_iter().chain(imprecision(&plan, &record.cases)) {
         eprintln!("bench: warning: {warning}");
+        record.warnings.push(warning);
+    }
+    for warning in trust.end(&mut record) {
+        if plan.verbosity == Verbosity::Normal {
+            eprintln!("bench: warning: {warning}");
+        }
         record.warnings.push(warning);
     }
     trust::grade_record(&mut record);
@@ -107,7 +111,10 @@ fn begin(
 /// Says what should be known before measuring: warnings, and to who sits at a terminal what a sweep will take.
 fn announce(plan: &Plan, record: &Record) -> Result<(), Failure> {
     for warning in &record.warnings {
-        eprintln!("bench: warning: {warning}");
+        // Who wants to see little finds the host's state in the record.
+        if plan.verbosity == Verbosity::Normal || !trust::is_found_before(record, warning) {
+            eprintln!("bench: warning: {warning}");
+        }
     }
     let is_watched = plan.verbosity == Verbosity::Normal && io::stderr().is_terminal();
     if is_watched && plan.cases.len() > 1 {

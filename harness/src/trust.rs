@@ -86,6 +86,12 @@ impl Trust {
     }
 }
 
+/// Whether a warning of a record is about the host's state before measuring.
+pub fn is_found_before(record: &Record, warning: &str) -> bool {
+    let stability = record.stability.as_ref();
+    stability.is_some_and(|found| found.before.iter().any(|finding| finding.text == warning))
+}
+
 /// Grades a record that has all its samples.
 pub fn grade_record(record: &mut Record) {
     record.grade = Some(grade(record));

@@ -220,6 +220,7 @@ fn lost_time(cases: &[Case], cores: usize) -> Finding {
 
 /// Consecutive samples of a case that last long enough together for the kernel's steps to matter little.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_field_names, reason = "what they share is their unit")]
 struct Span {
     observed_s: f64,
     /// The time of all cores used.

@@ -67,16 +67,16 @@ fn what_is_quick() {
     check(
         3,
         |_| {},
-        &expect![[r#"
+        &expect![[r"
         QUICK
-        3 samples, 5 are needed (try --repeats 5)"#]],
+        3 samples, 5 are needed (try --repeats 5)"]],
     );
     check(
         7,
         |case| case.warmup_samples.clear(),
-        &expect![[r#"
+        &expect![[r"
         QUICK
-        no warm-up (try --warmup auto)"#]],
+        no warm-up (try --warmup auto)"]],
     );
     check(
         7,
@@ -86,23 +86,23 @@ fn what_is_quick() {
                 sample.conditions.as_mut().unwrap().observed_s = 1e-4;
             }
         },
-        &expect![[r#"
+        &expect![[r"
             QUICK
-            0.7 ms timed in all, 100 ms are needed (try more --repeats)"#]],
+            0.7 ms timed in all, 100 ms are needed (try more --repeats)"]],
     );
     check(
         5,
         |case| case.samples[0].gflops = 800.0,
-        &expect![[r#"
+        &expect![[r"
         QUICK
-        samples spread over 20 %, 10 % is the most (try --until 5%)"#]],
+        samples spread over 20 %, 10 % is the most (try --until 5%)"]],
     );
     check(
         6,
         |case| case.samples[0].gflops = 800.0,
-        &expect![[r#"
+        &expect![[r"
         QUICK
-        the median is known to 10 % only, 5 % is needed (try --until 5%)"#]],
+        the median is known to 10 % only, 5 % is needed (try --until 5%)"]],
     );
     // With more samples the same one is an outlier that the median does not see.
     check(12, |case| case.samples[0].gflops = 800.0, &expect!["VALID"]);
@@ -113,16 +113,16 @@ fn what_is_invalid() {
     check(
         7,
         |case| case.samples[2].verification.passed = false,
-        &expect![[r#"
+        &expect![[r"
             INVALID
-            1 of 7 samples failed verification"#]],
+            1 of 7 samples failed verification"]],
     );
     check(
         7,
         |case| case.threads_used = 1,
-        &expect![[r#"
+        &expect![[r"
         INVALID
-        1 thread used where 18 were to be"#]],
+        1 thread used where 18 were to be"]],
     );
     check(
         8,
@@ -131,9 +131,9 @@ fn what_is_invalid() {
                 conditions.quota_throttled_s = Some(0.05);
             });
         },
-        &expect![[r#"
+        &expect![[r"
             INVALID
-            the control group's CPU quota held threads back in 3 of 8 samples (try fewer --threads, or a larger quota)"#]],
+            the control group's CPU quota held threads back in 3 of 8 samples (try fewer --threads, or a larger quota)"]],
     );
     check(
         8,
@@ -142,9 +142,9 @@ fn what_is_invalid() {
                 conditions.thermal_throttles = Some(1);
             });
         },
-        &expect![[r#"
+        &expect![[r"
             INVALID
-            the processor was too hot and slowed down in 3 of 8 samples (try better cooling, or a pause)"#]],
+            the processor was too hot and slowed down in 3 of 8 samples (try better cooling, or a pause)"]],
     );
     check(
         8,
@@ -154,18 +154,18 @@ fn what_is_invalid() {
                 conditions.steal_s = Some(0.1);
             });
         },
-        &expect![[r#"
+        &expect![[r"
             INVALID
-            steal took 3 % and other processes took 14 % of the cores' time (try an idle host)"#]],
+            steal took 3 % and other processes took 14 % of the cores' time (try an idle host)"]],
     );
     check(
         0,
         |_| {},
-        &expect![[r#"
+        &expect![[r"
         INVALID
         there are no samples
         0 samples, 5 are needed (try --repeats 5)
-        -0.0 ms timed in all, 100 ms are needed (try more --repeats)"#]],
+        -0.0 ms timed in all, 100 ms are needed (try more --repeats)"]],
     );
 }
 
@@ -177,17 +177,17 @@ fn what_disturbs_few_samples_is_quick_and_what_disturbs_hardly_any_is_nothing() 
     check(
         3,
         fault,
-        &expect![[r#"
+        &expect![[r"
         INVALID
         pages were read from a disk in 1 of 3 samples (try to free memory)
-        3 samples, 5 are needed (try --repeats 5)"#]],
+        3 samples, 5 are needed (try --repeats 5)"]],
     );
     check(
         8,
         fault,
-        &expect![[r#"
+        &expect![[r"
         QUICK
-        pages were read from a disk in 1 of 8 samples (try to free memory)"#]],
+        pages were read from a disk in 1 of 8 samples (try to free memory)"]],
     );
     check(20, fault, &expect!["VALID"]);
     let little = |conditions: &mut Conditions| conditions.quota_throttled_s = Some(0.001);
@@ -210,9 +210,9 @@ fn idle_cores_take_other_processes() {
     check(
         8,
         others(16),
-        &expect![[r#"
+        &expect![[r"
         INVALID
-        steal took 0 % and other processes took 19 % of the cores' time (try an idle host)"#]],
+        steal took 0 % and other processes took 19 % of the cores' time (try an idle host)"]],
     );
 }
 
@@ -226,9 +226,9 @@ fn what_cannot_be_read_is_not_taken_for_quiet() {
                 conditions.foreign_cpu_s = None;
             });
         },
-        &expect![[r#"
+        &expect![[r"
             QUICK
-            whether others used the processor is not known: /proc/stat cannot be read"#]],
+            whether others used the processor is not known: /proc/stat cannot be read"]],
     );
 }
 
@@ -240,17 +240,17 @@ fn a_reason_is_said_once_for_all_cases() {
     record.cases.push(other.clone());
     check_record(
         &record,
-        &expect![[r#"
+        &expect![[r"
         QUICK
-        3 samples in 2 of 2 cases (n = 10000 first), 5 are needed (try --repeats 5)"#]],
+        3 samples in 2 of 2 cases (n = 10000 first), 5 are needed (try --repeats 5)"]],
     );
     other.samples.extend(other.samples.clone());
     record.cases[1] = other;
     check_record(
         &record,
-        &expect![[r#"
+        &expect![[r"
         QUICK
-        3 samples in 1 of 2 cases (n = 10000), 5 are needed (try --repeats 5)"#]],
+        3 samples in 1 of 2 cases (n = 10000), 5 are needed (try --repeats 5)"]],
     );
 }
 

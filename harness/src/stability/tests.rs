@@ -30,14 +30,14 @@ fn a_laptop_on_its_battery() {
         When::Before,
         8,
         None,
-        &expect![[r#"
+        &expect![[r"
         Note governor: the frequency governor is powersave: clocks rise with a delay (try cpupower frequency-set -g performance)
         Note turbo: turbo is on: clocks depend on temperature and on how many cores work (turn it off to compare cores, leave it on to compare machines)
         Note smt: cores run two hardware threads each: other processes may share a core with the benchmark (echo off > /sys/devices/system/cpu/smt/control)
         Warning power: the host runs on its battery, and most hosts save power then (plug it in)
         Warning platform-profile: the platform profile is low-power: the firmware saves power (try powerprofilesctl set performance)
         Note swap: 1.1 GB of swap are in use: memory was short at some time (free some)
-    "#]],
+    "]],
     );
 }
 
@@ -48,10 +48,10 @@ fn a_server_that_is_set_well() {
         When::Before,
         64,
         None,
-        &expect![[r#"
+        &expect![[r"
         Note turbo: turbo is on: clocks depend on temperature and on how many cores work (turn it off to compare cores, leave it on to compare machines)
         Note numa-balancing: the kernel moves pages between NUMA nodes while measuring (sysctl kernel.numa_balancing=0)
-    "#]],
+    "]],
     );
 }
 
@@ -62,24 +62,24 @@ fn a_guest_with_neighbours() {
         When::Before,
         2,
         Some("KVM"),
-        &expect![[r#"
+        &expect![[r"
         Note virtual-machine: this is a virtual machine (KVM): others may take its processors away without its seeing it (repeat at another hour)
         Warning load: the host is not idle: its load is 2.1 on 2 CPUs and 2 other threads run now (try an idle host)
         Warning memory-pressure: memory is short: processes waited for it 12 % of the last ten seconds (free some)
         Warning huge-pages: huge pages are never used: large matrices miss the TLB more often (echo madvise > /sys/kernel/mm/transparent_hugepage/enabled)
-    "#]],
+    "]],
     );
     check(
         GUEST,
         When::After,
         2,
         Some("KVM"),
-        &expect![[r#"
+        &expect![[r"
         Note virtual-machine: this is a virtual machine (KVM): others may take its processors away without its seeing it (repeat at another hour)
         Note load: other processes ran right after measuring: 2 threads (try an idle host)
         Warning memory-pressure: memory is short: processes waited for it 12 % of the last ten seconds (free some)
         Warning huge-pages: huge pages are never used: large matrices miss the TLB more often (echo madvise > /sys/kernel/mm/transparent_hugepage/enabled)
-    "#]],
+    "]],
     );
 }
 
@@ -103,10 +103,10 @@ fn powersave_is_slow_where_the_kernel_chooses() {
         When::Before,
         4,
         None,
-        &expect![[r#"
+        &expect![[r"
         Warning governor: the frequency governor is powersave: clocks stay at their lowest (try cpupower frequency-set -g performance)
         Note turbo: turbo is off: the processor can do more (see intel_pstate/no_turbo or cpufreq/boost in /sys/devices/system/cpu)
-    "#]],
+    "]],
     );
 }
 
