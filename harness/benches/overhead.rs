@@ -1,10 +1,15 @@
-//! What measuring adds around the timed region: two readings of the wall clock inside, two of the CPU clock outside.
+//! What measuring adds around the timed region: two readings of the wall clock inside, two of the CPU clock outside, and the
+//! readings of the machine's counters, also outside.
 //!
 //! `cargo bench -p harness --bench overhead`
 
+use std::path::Path;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use harness::clock;
-use harness::measure::{NoProbe, timed};
+use harness::conditions::Watch;
+use harness::energy;
+use harness::measure::{NoProbe, Probe, timed};
 use kernels::{Dtype, Kernel, Verification};
 
 /// A kernel that does nothing: what is left is what measuring adds.
@@ -49,6 +54,19 @@ fn overhead(criterion: &mut Criterion) {
         |bencher| {
             let mut kernel: Box<dyn Kernel> = Box::new(Nothing);
             bencher.iter(|| timed(kernel.as_mut(), &mut NoProbe));
+        },
+    );
+    criterion.bench_function(
+        "what is watched before and after a timed region",
+        |bencher| {
+            let root = Path::new("/");
+            let cpus: Vec<usize> =
+                (0..std::thread::available_parallelism().map_or(1, usize::from)).collect();
+            let mut watch = Watch::open(root, &cpus, energy::open(root).ok());
+            bencher.iter(|| {
+                watch.before();
+                watch.after();
+            });
         },
     );
     criterion.bench_function("two readings of the wall clock", |bencher| {

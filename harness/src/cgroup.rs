@@ -21,21 +21,39 @@ pub fn limits() -> Limits {
 
 /// Reads them from a file system rooted elsewhere, so that tests can lay one out.
 fn limits_below(root: &Path) -> Limits {
-    let Ok(memberships) = fs::read_to_string(root.join("proc/self/cgroup")) else {
-        return Limits::default();
-    };
-    let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).unwrap_or_default();
     let mut limits = Limits::default();
+    for directory in directories(root) {
+        limits.tighten(&directory);
+    }
+    limits
+}
+
+/// The directories of this process's control groups, and of their ancestors, that limit its CPU time: their `cpu.stat` counts
+/// how often they did.
+pub(crate) fn quota_directories(root: &Path) -> Vec<PathBuf> {
+    let mut directories = directories(root);
+    directories.retain(|directory| {
+        cpu_quota_v2(directory)
+            .or_else(|| cpu_quota_v1(directory))
+            .is_some()
+    });
+    directories.dedup();
+    directories
+}
+
+/// The directories of all control groups that this process is in, and of their ancestors.
+fn directories(root: &Path) -> Vec<PathBuf> {
+    let read = |file| fs::read_to_string(root.join(file)).unwrap_or_default();
+    let (memberships, mounts) = (read("proc/self/cgroup"), read("proc/self/mountinfo"));
+    let mut directories = Vec::new();
     for membership in memberships.lines().filter_map(Membership::parse) {
         for mount in mounts.lines().filter_map(Mount::parse) {
             if mount.serves(&membership) {
-                for directory in mount.directories(root, membership.path) {
-                    limits.tighten(&directory);
-                }
+                directories.extend(mount.directories(root, membership.path));
             }
         }
     }
-    limits
+    directories
 }
 
 impl Limits {

@@ -121,7 +121,7 @@ pub struct RunArgs {
         value_name = "FILE",
         num_args = 0..=1,
         conflicts_with_all = [
-            "size", "dtype", "threads", "repeats", "until", "max_time", "warmup", "order", "plan", "seed",
+            "size", "dtype", "threads", "repeats", "until", "max_time", "warmup", "order", "plan", "seed", "energy",
         ]
     )]
     #[allow(
@@ -154,6 +154,10 @@ pub struct RunArgs {
     /// Draw no plot beside the record
     #[arg(long)]
     pub no_plot: bool,
+
+    /// Say why the energy of the processor (GFLOPS/W) cannot be told where it cannot; where it can, it always is
+    #[arg(long)]
+    pub energy: bool,
 
     /// Print the line of each repeat and nothing else
     #[arg(long, short)]

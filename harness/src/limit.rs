@@ -339,6 +339,7 @@ mod tests {
                 spread_percent: 0.0,
                 run_time_s_median: 1e-6,
                 percent_of_peak: None,
+                gflops_per_watt: None,
             }),
             peak: None,
         };

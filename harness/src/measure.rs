@@ -189,6 +189,7 @@ impl<'a> Session<'a> {
                 norm_expected: of_norm(|check| check.expected),
                 norm_tolerance: of_norm(|check| check.tolerance),
             },
+            conditions: None,
         };
         probe.note(&mut sample);
         sample

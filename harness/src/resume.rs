@@ -244,6 +244,9 @@ mod tests {
             },
             cases: Vec::new(),
             limits: None,
+            stability: None,
+            energy: None,
+            grade: None,
             warnings: Vec::new(),
         }
     }

@@ -19,12 +19,13 @@ use time::format_description::well_known::Rfc3339;
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, Interrupt};
-use crate::measure::{self, Event, NoProbe};
+use crate::measure::{self, Event, Probe};
 use crate::output::{Lines, print_line};
 use crate::plan::{CasePlan, Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
 use crate::resume::{self, Interrupted};
 use crate::sweep::{Keeper, Outcome, Sweep, SweepEvent};
+use crate::trust::{self, Trust};
 use crate::{clock, estimate, host, libraries, limit, software};
 
 /// How long limits that were measured before the cases hold for these.
@@ -42,18 +43,20 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
         Some(file) => Some(resume::open(file.as_deref(), args)?),
         None => None,
     };
-    let plan = Plan::new(interrupted.as_ref().map_or(args, |run| &run.args))?;
+    let args = interrupted.as_ref().map_or(args, |run| &run.args);
+    let plan = Plan::new(args)?;
     if args.plan {
         print_line(&plan_text(&plan, usize::MAX)?)?;
         return Ok(Exit::Pass);
     }
-    let (mut record, visits, keeper) = begin(&plan, interrupted)?;
+    let (trust, mut watch) = Trust::begin(Path::new("/"), args.energy);
+    let (mut record, visits, keeper) = begin(&plan, &trust, interrupted)?;
     announce(&plan, &record)?;
     let request = plan.peak.then(|| limit_request(&plan));
     record.limits = request.as_ref().map(limit::before);
     let measuring = Instant::now();
     let mut sweep = Sweep::new(&plan, record.settings.clock_resolution_s, started, keeper);
-    let outcome = measure_all(&plan, &mut sweep, &visits);
+    let outcome = measure_all(&plan, &mut sweep, &visits, &mut watch);
     let has_samples = sweep.taken().iter().any(|taken| *taken > 0);
     let (journal, journal_error) = sweep.into_journal();
     match outcome {
@@ -82,6 +85,13 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
         eprintln!("bench: warning: {warning}");
         record.warnings.push(warning);
     }
+    for warning in trust.end(&mut record) {
+        if plan.verbosity == Verbosity::Normal {
+            eprintln!("bench: warning: {warning}");
+        }
+        record.warnings.push(warning);
+    }
+    trust::grade_record(&mut record);
     finish(&plan, &record)?;
     if let Some(journal) = journal {
         journal.remove().map_err(store_failure)?;
@@ -96,12 +106,14 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
 /// The record that measuring fills, what an interrupted run has found already, and what keeps the rest.
 fn begin(
     plan: &Plan,
+    trust: &Trust,
     interrupted: Option<Interrupted>,
 ) -> Result<(Record, Vec<Visit>, Option<Keeper>), Failure> {
     if let Destination::Directory(directory) = &plan.destination {
         store::prepare_directory(directory).map_err(store_failure)?;
     }
     let mut record = empty_record(plan);
+    trust.disclose(&mut record);
     if let Some(run) = interrupted {
         let (keeper, visits) = resumed(run, plan, &mut record)?;
         return Ok((record, visits, Some(keeper)));
@@ -118,7 +130,10 @@ fn announce(plan: &Plan, record: &Record) -> Result<(), Failure> {
         }
     }
     for warning in &record.warnings {
-        eprintln!("bench: warning: {warning}");
+        // Who wants to see little finds the host's state in the record.
+        if plan.verbosity == Verbosity::Normal || !trust::is_found_before(record, warning) {
+            eprintln!("bench: warning: {warning}");
+        }
     }
     let is_watched = plan.verbosity == Verbosity::Normal && io::stderr().is_terminal();
     if is_watched && plan.cases.len() > 1 {
@@ -272,6 +287,9 @@ fn empty_record(plan: &Plan) -> Record {
         },
         cases: Vec::new(),
         limits: None,
+        stability: None,
+        energy: None,
+        grade: None,
         warnings,
     }
 }
@@ -283,7 +301,12 @@ fn now_utc() -> String {
 }
 
 /// Measures what is not measured yet, printing the line of each sample and drawing progress.
-fn measure_all(plan: &Plan, sweep: &mut Sweep, visits: &[Visit]) -> Result<Outcome, Failure> {
+fn measure_all(
+    plan: &Plan,
+    sweep: &mut Sweep,
+    visits: &[Visit],
+    probe: &mut dyn Probe,
+) -> Result<Outcome, Failure> {
     let mut lines = Lines::new(plan.cases.len());
     let take = |lines: &mut Lines, event: &SweepEvent| match event {
         SweepEvent::Case {
@@ -305,7 +328,7 @@ fn measure_all(plan: &Plan, sweep: &mut Sweep, visits: &[Visit]) -> Result<Outco
         }
     };
     print(&mut lines, &progress);
-    let outcome = sweep.run(&mut NoProbe, &mut |event| {
+    let outcome = sweep.run(probe, &mut |event| {
         take(&mut lines, &event);
         print(&mut lines, &progress);
         progress.show(&event);
@@ -348,6 +371,12 @@ fn finish(plan: &Plan, record: &Record) -> Result<(), Failure> {
             }
             for case in &record.cases {
                 print_line(&reports::text::case_summary(case))?;
+            }
+            if let Some(line) = reports::trust::energy_line(record) {
+                print_line(&line)?;
+            }
+            if let Some(graded) = &record.grade {
+                print_line(&reports::trust::grade_line(graded))?;
             }
             if let Some(stored) = written {
                 let plots = if plan.plot { ", .svg, .png" } else { "" };

@@ -19,7 +19,7 @@ pub fn read(cpu_quota: Option<f64>) -> record::Topology {
 }
 
 /// The logical CPUs that the scheduler may run this thread on; `None` when the kernel does not tell.
-fn affinity() -> Option<Vec<usize>> {
+pub(crate) fn affinity() -> Option<Vec<usize>> {
     let set = sched_getaffinity(Pid::from_raw(0)).ok()?;
     let cpus = (0..nix::sched::CpuSet::count())
         .filter(|cpu| set.is_set(*cpu).unwrap_or(false))

@@ -8,6 +8,7 @@ mod plot;
 pub mod rate;
 pub mod run_plot;
 pub mod text;
+pub mod trust;
 
 #[cfg(test)]
 #[path = "../tests/fixtures/mod.rs"]

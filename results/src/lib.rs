@@ -3,12 +3,16 @@
 //! A record says what was measured, on what, with what, and whether each result was verified. It is plain data:
 //! measuring happens in `harness`, drawing in `reports`.
 
+pub mod conditions;
+pub mod energy;
+pub mod grade;
 pub mod journal;
 pub mod library;
 pub mod limits;
 pub mod number;
 pub mod record;
 pub mod sampling;
+pub mod stability;
 pub mod statistics;
 pub mod store;
 

@@ -164,6 +164,7 @@ mod tests {
             cpu_time_s: 1.0,
             gflops,
             norm: f64::NAN,
+            conditions: None,
             verification: crate::record::Verification {
                 passed: true,
                 scaled_residual: 0.0,

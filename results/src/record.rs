@@ -3,10 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::conditions::Conditions;
+use crate::energy::Energy;
+use crate::grade::Graded;
 use crate::library::{LibraryFile, NamedLibrary};
 use crate::limits::{FmaPeak, Limits};
 use crate::number::nan_as_null;
 use crate::sampling::{Sampling, StoppedBecause, WarmupEnd, WarmupSample};
+use crate::stability::Stability;
 
 /// The version of the record's schema that this crate writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -33,6 +37,15 @@ pub struct Record {
     /// The machine's own limits, measured beside the cases; absent when they were not (`--no-peak`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// The host's state before and after measuring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stability: Option<Stability>,
+    /// Where the energy of samples was read; absent when it cannot be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy: Option<Energy>,
+    /// How far the figures can be relied upon, by the rules of [`crate::grade`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Graded>,
     /// What a reader should know before trusting the figures; empty when there is nothing.
     pub warnings: Vec<String>,
 }
@@ -302,6 +315,9 @@ pub struct Sample {
     pub norm: f64,
     /// Whether the result was right.
     pub verification: Verification,
+    /// What the machine did besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
 }
 
 /// The checks of one sample. The bounds are derived in `kernels::verify` and in each kernel's file. A check that a kernel does
@@ -379,4 +395,7 @@ pub struct Summary {
     /// The median as a share of the measured peak, see the case's `peak`; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent_of_peak: Option<f64>,
+    /// 10^9 floating-point operations for each joule: the median over the samples that have an energy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gflops_per_watt: Option<f64>,
 }

@@ -1,5 +1,6 @@
 //! Statistics as pure functions over samples. The caller keeps all samples; nothing is thrown away here.
 
+use crate::energy;
 use crate::record::{Sample, Summary};
 
 /// The middle value; the mean of the two middle ones for an even count. `None` when there are no values.
@@ -108,6 +109,7 @@ pub fn summarize(samples: &[Sample]) -> Option<Summary> {
         spread_percent: 100.0 * (best - worst) / gflops_median,
         run_time_s_median: median(&run_times_s)?,
         percent_of_peak: None,
+        gflops_per_watt: energy::gflops_per_watt(samples),
     })
 }
 

@@ -77,6 +77,14 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Standard error as text without `bench`'s warnings: some are about the host, which may be busy with other tests.
+pub fn stderr_but_warnings(output: &Output) -> String {
+    stderr(output)
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("bench: warning: "))
+        .collect()
+}
+
 /// Says that a test was skipped and why, on a line of its own that no capturing hides. Where every condition can be
 /// had, in CI as root, that is a failure.
 pub fn skip(test: &str, why: &str) {

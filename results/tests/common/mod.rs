@@ -31,6 +31,9 @@ pub(crate) fn article() -> Record {
         },
         cases: vec![case()],
         limits: None,
+        stability: None,
+        energy: None,
+        grade: None,
         warnings: vec!["the host is not idle: its load was 2.1 when the run began".to_owned()],
     }
 }
@@ -151,5 +154,6 @@ fn sample(seed: u64, norm: f64, run_time_s: f64) -> Sample {
             norm_expected: 25_000_972.203_321_21,
             norm_tolerance: 12_247.595_682_425_3,
         },
+        conditions: None,
     }
 }

@@ -1,0 +1,265 @@
+//! What the machine does around each timed region: counters read right before and right after it, outside of its timing.
+//!
+//! All files are opened before the run and stay open; a reading is some twenty system calls. Of `/proc/stat` only the sums over
+//! all CPUs are read, and of files that each CPU has those of [`CPUS_MAX`] CPUs at most.
+
+use std::path::Path;
+use std::time::Instant;
+
+use nix::sys::resource::{Usage, UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use nix::unistd::{SysconfVar, sysconf};
+use results::conditions::Conditions;
+use results::record::Sample;
+use results::{energy::SAMPLE_MIN_S, statistics};
+
+use crate::cgroup;
+use crate::energy::Packages;
+use crate::measure::Probe;
+use crate::reread::Reread;
+use crate::temperature;
+
+/// CPUs of which files of their own are read.
+const CPUS_MAX: usize = 8;
+
+/// Watches the machine around each timed region.
+#[derive(Debug)]
+pub struct Watch {
+    stat: Option<Reread>,
+    ticks_per_s: f64,
+    /// `cpu.stat` of the control groups that have a quota.
+    quotas: Vec<Reread>,
+    throttles: Vec<Reread>,
+    clocks: Vec<Reread>,
+    temperature: Option<Reread>,
+    energy: Option<Packages>,
+    before: Option<Counters>,
+    seen: Option<Conditions>,
+}
+
+impl Watch {
+    /// Opens what this host lets be read, below `root`, which is `/` but in tests. `cpus` are those that may be used; the energy
+    /// of the packages is read where it can be.
+    pub fn open(root: &Path, cpus: &[usize], energy: Option<Packages>) -> Self {
+        let chosen = spread_out(cpus, CPUS_MAX);
+        let open = |path: String| Reread::open(&root.join(path)).ok();
+        let of_cpu =
+            |cpu: &usize, file: &str| open(format!("sys/devices/system/cpu/cpu{cpu}/{file}"));
+        let core = |cpu| of_cpu(cpu, "thermal_throttle/core_throttle_count");
+        let package = |cpu| of_cpu(cpu, "thermal_throttle/package_throttle_count");
+        let clock = |cpu| of_cpu(cpu, "cpufreq/scaling_cur_freq");
+        Self {
+            stat: open("proc/stat".to_owned()),
+            ticks_per_s: ticks_per_s(),
+            quotas: cgroup::quota_directories(root)
+                .iter()
+                .filter_map(|directory| Reread::open(&directory.join("cpu.stat")).ok())
+                .collect(),
+            throttles: chosen
+                .iter()
+                .filter_map(core)
+                .chain(chosen.first().and_then(package))
+                .collect(),
+            clocks: chosen.iter().filter_map(clock).collect(),
+            temperature: temperature::open(root),
+            energy,
+            before: None,
+            seen: None,
+        }
+    }
+
+    fn counters(&self) -> Counters {
+        let stat = self.stat.as_ref().and_then(|file| file.parse(parse_stat));
+        Counters {
+            at: Instant::now(),
+            stat,
+            usage: getrusage(UsageWho::RUSAGE_SELF).ok(),
+            quota: sum(&self.quotas, |file| file.parse(parse_cpu_stat), Quota::plus),
+            throttles: sum(&self.throttles, Reread::number, |a, b| a + b),
+        }
+    }
+
+    fn clock_mhz(&self) -> Option<f64> {
+        let clocks_khz: Vec<f64> = self
+            .clocks
+            .iter()
+            .filter_map(|file| file.number().map(|khz| khz as f64))
+            .collect();
+        statistics::median(&clocks_khz).map(|khz| khz * 1e-3)
+    }
+}
+
+impl Probe for Watch {
+    fn before(&mut self) {
+        if let Some(energy) = &mut self.energy {
+            energy.advance();
+        }
+        self.before = Some(self.counters());
+    }
+
+    fn after(&mut self) {
+        let after = self.counters();
+        let energy_j = self.energy.as_mut().and_then(Packages::advance);
+        self.seen = self.before.take().map(|before| {
+            let mut conditions = difference(&before, &after, self.ticks_per_s);
+            conditions.energy_j = energy_j.filter(|_| conditions.observed_s >= SAMPLE_MIN_S);
+            conditions.clock_mhz = self.clock_mhz();
+            let temperature = self.temperature.as_ref();
+            conditions.temperature_c = temperature.and_then(|file| file.parse(temperature::parse));
+            conditions
+        });
+    }
+
+    fn note(&mut self, sample: &mut Sample) {
+        sample.conditions = self.seen.take();
+    }
+}
+
+/// One reading of what only ever rises.
+#[derive(Clone, Copy, Debug)]
+struct Counters {
+    at: Instant,
+    stat: Option<Ticks>,
+    usage: Option<Usage>,
+    quota: Option<Quota>,
+    throttles: Option<u64>,
+}
+
+/// CPU time of all CPUs since the host was started, in scheduler ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ticks {
+    busy: u64,
+    steal: u64,
+}
+
+/// What control groups' quotas have held back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Quota {
+    throttled_periods: u64,
+    throttled_s: f64,
+}
+
+impl Quota {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            throttled_periods: self.throttled_periods + other.throttled_periods,
+            throttled_s: self.throttled_s + other.throttled_s,
+        }
+    }
+}
+
+/// What has happened between two readings. A counter that went back (a CPU that was taken away) tells nothing.
+fn difference(before: &Counters, after: &Counters, ticks_per_s: f64) -> Conditions {
+    let ticks = |part: fn(&Ticks) -> u64| {
+        let ticks = risen(before.stat.as_ref(), after.stat.as_ref(), part)?;
+        Some(ticks as f64 / ticks_per_s)
+    };
+    let count = |part: fn(&Usage) -> u64| risen(before.usage.as_ref(), after.usage.as_ref(), part);
+    let own_us = count(|usage| {
+        let time = usage.user_time() + usage.system_time();
+        time.num_microseconds().cast_unsigned()
+    });
+    let foreign_cpu_s = ticks(|ticks| ticks.busy)
+        .zip(own_us)
+        // The kernel counts ours to the microsecond and all together in ticks: less than nothing is nothing.
+        .map(|(busy_s, own_us)| (busy_s - 1e-6 * own_us as f64).max(0.0));
+    let quotas = before.quota.zip(after.quota);
+    Conditions {
+        observed_s: after.at.duration_since(before.at).as_secs_f64(),
+        steal_s: ticks(|ticks| ticks.steal),
+        foreign_cpu_s,
+        context_switches_voluntary: count(|usage| {
+            usage.voluntary_context_switches().cast_unsigned()
+        }),
+        context_switches_involuntary: count(|usage| {
+            usage.involuntary_context_switches().cast_unsigned()
+        }),
+        page_faults_minor: count(|usage| usage.minor_page_faults().cast_unsigned()),
+        page_faults_major: count(|usage| usage.major_page_faults().cast_unsigned()),
+        clock_mhz: None,
+        temperature_c: None,
+        thermal_throttles: risen(
+            before.throttles.as_ref(),
+            after.throttles.as_ref(),
+            |count| *count,
+        ),
+        quota_throttled_periods: quotas.and_then(|(before, after)| {
+            after
+                .throttled_periods
+                .checked_sub(before.throttled_periods)
+        }),
+        quota_throttled_s: quotas
+            .map(|(before, after)| after.throttled_s - before.throttled_s)
+            .filter(|time_s| *time_s >= 0.0),
+        energy_j: None,
+    }
+}
+
+fn risen<T>(before: Option<&T>, after: Option<&T>, part: impl Fn(&T) -> u64) -> Option<u64> {
+    part(after?).checked_sub(part(before?))
+}
+
+/// The sum over files; `None` when there are none or one of them cannot be read.
+fn sum<T>(
+    files: &[Reread],
+    read: impl Fn(&Reread) -> Option<T>,
+    plus: impl Fn(T, T) -> T,
+) -> Option<T> {
+    let (first, rest) = files.split_first()?;
+    let mut sum = read(first)?;
+    for file in rest {
+        sum = plus(sum, read(file)?);
+    }
+    Some(sum)
+}
+
+/// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal, and guests' time, which is in user
+/// time already. Kernels before 2.6.11 have no steal.
+fn parse_stat(text: &str) -> Option<Ticks> {
+    let mut words = text.lines().next()?.split_ascii_whitespace();
+    if words.next() != Some("cpu") {
+        return None;
+    }
+    let mut fields = [0; 8];
+    for field in &mut fields {
+        *field = words.next()?.parse().ok()?;
+    }
+    let [user, nice, system, _idle, _iowait, irq, softirq, steal] = fields;
+    Some(Ticks {
+        busy: [user, nice, system, irq, softirq].iter().sum(),
+        steal,
+    })
+}
+
+/// `cpu.stat` of a control group: `throttled_usec` in version 2, `throttled_time` in nanoseconds in version 1.
+fn parse_cpu_stat(text: &str) -> Option<Quota> {
+    let field = |name: &str| -> Option<u64> {
+        text.lines().find_map(|line| {
+            let (field, value) = line.split_once(' ')?;
+            (field == name).then(|| value.trim().parse().ok())?
+        })
+    };
+    let throttled_s = match field("throttled_usec") {
+        Some(us) => 1e-6 * us as f64,
+        None => 1e-9 * field("throttled_time")? as f64,
+    };
+    Some(Quota {
+        throttled_periods: field("nr_throttled")?,
+        throttled_s,
+    })
+}
+
+/// At most so many of these, evenly spread, the first among them.
+fn spread_out(cpus: &[usize], max: usize) -> Vec<usize> {
+    let count = cpus.len().min(max);
+    (0..count).map(|i| cpus[i * cpus.len() / count]).collect()
+}
+
+fn ticks_per_s() -> f64 {
+    // 100 on every architecture that Linux has kept.
+    let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    ticks.map_or(100.0, |ticks| ticks as f64)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! What the machine did besides measuring, around one sample.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What was seen around the timed region of one sample. A reading is taken right before it and right after it, outside of
+/// its timing; counters are given as what they rose by in between. What cannot be read on a host is `null`, never zero.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Conditions {
+    /// Wall-clock time between the two readings: the timed region and a few microseconds more.
+    pub observed_s: f64,
+    /// CPU time of all CPUs that the hypervisor gave to others while something wanted to run here. The kernel counts in
+    /// steps of a scheduler tick (mostly 10 ms), so that only sums over half a second and more mean something; a hypervisor may
+    /// also tell nothing.
+    pub steal_s: Option<f64>,
+    /// CPU time of all CPUs that other processes and the kernel's interrupts took: what `/proc/stat` counts as busy, less this
+    /// process's own. Counted in the same steps as `steal_s`.
+    pub foreign_cpu_s: Option<f64>,
+    /// Times that a thread of this process gave its CPU up to wait for something.
+    pub context_switches_voluntary: Option<u64>,
+    /// Times that the kernel took the CPU from a thread of this process.
+    pub context_switches_involuntary: Option<u64>,
+    /// Pages that were given to this process without reading a disk.
+    pub page_faults_minor: Option<u64>,
+    /// Pages that had to be read from a disk, or from swap.
+    pub page_faults_major: Option<u64>,
+    /// The clock right after the sample by cpufreq (`scaling_cur_freq`): the median over the CPUs that this process may use, or
+    /// over eight of them.
+    pub clock_mhz: Option<f64>,
+    /// The processor's temperature right after the sample.
+    pub temperature_c: Option<f64>,
+    /// Times that the processor slowed itself down for its temperature.
+    pub thermal_throttles: Option<u64>,
+    /// Periods in which the control group had used up its quota of CPU time, all ancestors counted.
+    pub quota_throttled_periods: Option<u64>,
+    /// For how long its threads were held back then, summed over CPUs.
+    pub quota_throttled_s: Option<f64>,
+    /// Energy of all processor packages between the two readings, as `Record::energy` says; `null` also for samples that are too
+    /// short for it.
+    #[serde(default)]
+    pub energy_j: Option<f64>,
+}

@@ -1,0 +1,343 @@
+//! Whether a run's figures can be relied upon, by stated rules over its record: a pure function, so that any record can be
+//! graded again.
+//!
+//! **INVALID**: the figures are not what the machine does.
+//! - a result failed its verification, or a case used other threads than it was to use;
+//! - in more than a quarter of the samples ([`MANY`]): the control group's quota held the threads back for more than 1 % of
+//!   their time ([`QUOTA_SHARE_MAX`]), or the processor slowed itself down for its temperature, or pages were read from a disk;
+//! - in more than a quarter of the spans of half a second ([`SPAN_MIN_S`]): the hypervisor (steal) and other processes took more
+//!   than 10 % ([`LOST_SHARE_MAX`]) of the CPU time of the cores used.
+//!
+//! **QUICK**: right, but not sure to be found again.
+//! - any of these disturbances in more than a twentieth of the samples ([`SOME`]);
+//! - a case with fewer than 5 verified samples ([`SAMPLES_MIN`]), with less than 0.1 s timed in all ([`TIMED_MIN_S`]), or
+//!   without warm-up;
+//! - a case whose median is not known to 5 % ([`HALF_WIDTH_MAX`]); with too few samples for an interval of the median, one whose
+//!   samples spread over more than 10 % ([`SPREAD_MAX_PERCENT`]);
+//! - steal and other processes' CPU time could not be read although there was time enough to see them.
+//!
+//! **VALID**: everything else.
+//!
+//! The share of samples matters because a median does not move by what disturbs a few of them. Spans are consecutive samples of
+//! one case, put together until they last half a second: the kernel counts CPU time in steps of 10 ms. Other processes are
+//! counted only as far as cores that the case leaves idle could not take them. How the host is set (its governor, a battery)
+//! is disclosed in [`crate::stability`] and changes no grade: that is the machine as it was measured.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::conditions::Conditions;
+use crate::record::{Case, Record, Sample};
+use crate::statistics::relative_half_width;
+
+/// The share of disturbed samples above which a run is INVALID.
+pub const MANY: f64 = 0.25;
+/// The share of disturbed samples above which a run is QUICK.
+pub const SOME: f64 = 0.05;
+/// A sample is disturbed when its threads were held back by the quota for a larger share of their time.
+pub const QUOTA_SHARE_MAX: f64 = 0.01;
+/// A span is disturbed when a larger share of the used cores' time went to others.
+pub const LOST_SHARE_MAX: f64 = 0.10;
+/// The least length of a span whose CPU times are judged.
+pub const SPAN_MIN_S: f64 = 0.5;
+/// The least number of verified samples of a case.
+pub const SAMPLES_MIN: usize = 5;
+/// The least time that the samples of a case take together.
+pub const TIMED_MIN_S: f64 = 0.1;
+/// The widest that half of the interval of the median may be, relative to the median.
+pub const HALF_WIDTH_MAX: f64 = 0.05;
+/// The widest spread of samples that are too few for an interval of their median.
+pub const SPREAD_MAX_PERCENT: f64 = 10.0;
+
+/// How far figures can be relied upon.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Grade {
+    /// They are what this machine does.
+    Valid,
+    /// They are right but not sure to be found again.
+    Quick,
+    /// They are not what this machine does.
+    Invalid,
+}
+
+impl fmt::Display for Grade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Valid => "VALID",
+            Self::Quick => "QUICK",
+            Self::Invalid => "INVALID",
+        })
+    }
+}
+
+/// A grade and why it is not better.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Graded {
+    /// The worst that any rule says.
+    pub grade: Grade,
+    /// What each rule that was broken found, the gravest first; empty for VALID.
+    pub reasons: Vec<String>,
+}
+
+/// Grades a run.
+pub fn grade(record: &Record) -> Graded {
+    let cases = &record.cases;
+    if samples(cases).next().is_none() {
+        return Graded {
+            grade: Grade::Invalid,
+            reasons: vec!["there are no samples".to_owned()],
+        };
+    }
+    let cores = record.host.topology.physical_cores;
+    let mut findings: Vec<(Grade, String)> = Vec::new();
+    findings.extend(verification(cases));
+    findings.extend(threads(cases));
+    findings.extend(lost_time(cases, cores));
+    findings.extend(disturbances(cases));
+    findings.extend(too_few(cases));
+    findings.extend(too_short(cases));
+    findings.extend(no_warmup(cases));
+    findings.extend(spread(cases));
+    // Stable: within a grade the order of the rules stays.
+    findings.sort_by_key(|(grade, _)| std::cmp::Reverse(*grade));
+    Graded {
+        grade: findings.first().map_or(Grade::Valid, |(grade, _)| *grade),
+        reasons: findings.into_iter().map(|(_, reason)| reason).collect(),
+    }
+}
+
+type Finding = Option<(Grade, String)>;
+
+fn verification(cases: &[Case]) -> Finding {
+    let all: usize = cases.iter().map(|case| case.samples.len()).sum();
+    let failed = samples(cases).filter(|sample| !sample.verification.passed);
+    let failed = failed.count();
+    (failed > 0).then(|| {
+        let reason = format!("{failed} of {} failed verification", counted(all, "sample"));
+        (Grade::Invalid, reason)
+    })
+}
+
+fn threads(cases: &[Case]) -> Finding {
+    let (worst, among) = failing(cases, |case| {
+        (case.threads_used != case.threads_requested).then_some(())
+    })?;
+    let reason = format!(
+        "{} used where {} were to be{among}",
+        counted(worst.0.threads_used, "thread"),
+        worst.0.threads_requested
+    );
+    Some((Grade::Invalid, reason))
+}
+
+fn too_few(cases: &[Case]) -> Finding {
+    let ((_, count), among) = failing(cases, |case| {
+        let valid = case.samples.iter().filter(|s| s.verification.passed);
+        let count = valid.count();
+        (count < SAMPLES_MIN).then_some(count)
+    })?;
+    let reason = format!(
+        "{}{among}, {SAMPLES_MIN} are needed (try --repeats {SAMPLES_MIN})",
+        counted(count, "sample")
+    );
+    Some((Grade::Quick, reason))
+}
+
+fn too_short(cases: &[Case]) -> Finding {
+    let ((_, timed_s), among) = failing(cases, |case| {
+        let timed_s: f64 = case.samples.iter().map(|sample| sample.run_time_s).sum();
+        (timed_s < TIMED_MIN_S).then_some(timed_s)
+    })?;
+    let reason = format!(
+        "{:.1} ms timed in all{among}, {:.0} ms are needed (try more --repeats)",
+        1e3 * timed_s,
+        1e3 * TIMED_MIN_S
+    );
+    Some((Grade::Quick, reason))
+}
+
+fn no_warmup(cases: &[Case]) -> Finding {
+    let (_, among) = failing(cases, |case| case.warmup_samples.is_empty().then_some(()))?;
+    let reason = format!("no warm-up{among} (try --warmup auto)");
+    Some((Grade::Quick, reason))
+}
+
+fn spread(cases: &[Case]) -> Finding {
+    let figures = |case: &Case| -> Vec<f64> {
+        let valid = case.samples.iter().filter(|s| s.verification.passed);
+        valid.map(|sample| sample.gflops).collect()
+    };
+    let wide = failing(cases, |case| {
+        relative_half_width(&figures(case)).filter(|width| *width > HALF_WIDTH_MAX)
+    });
+    if let Some(((_, width), among)) = wide {
+        let reason = format!(
+            "the median is known to {:.0} % only{among}, {:.0} % is needed (try --until {:.0}%)",
+            100.0 * width,
+            100.0 * HALF_WIDTH_MAX,
+            100.0 * HALF_WIDTH_MAX
+        );
+        return Some((Grade::Quick, reason));
+    }
+    let ((_, percent), among) = failing(cases, |case| {
+        let summary = case.summary.as_ref()?;
+        let is_rough = relative_half_width(&figures(case)).is_none();
+        Some(summary.spread_percent)
+            .filter(|percent| is_rough && (*percent > SPREAD_MAX_PERCENT || percent.is_nan()))
+    })?;
+    let reason = format!(
+        "samples spread over {percent:.0} %{among}, {SPREAD_MAX_PERCENT:.0} % is the most (try --until {:.0}%)",
+        100.0 * HALF_WIDTH_MAX
+    );
+    Some((Grade::Quick, reason))
+}
+
+/// CPU time that went to other guests of the hypervisor and to other processes.
+fn lost_time(cases: &[Case], cores: usize) -> Finding {
+    let spans: Vec<Span> = cases.iter().flat_map(|case| spans(case, cores)).collect();
+    let shares: Vec<f64> = spans.iter().filter_map(Span::lost_share).collect();
+    if shares.is_empty() && !spans.is_empty() {
+        let reason = "whether others used the processor is not known: /proc/stat cannot be read";
+        return Some((Grade::Quick, reason.to_owned()));
+    }
+    let lost = shares.iter().filter(|share| **share > LOST_SHARE_MAX);
+    let grade = graded(lost.count(), shares.len())?;
+    let sum = |part: fn(&Span) -> Option<f64>| spans.iter().filter_map(part).sum::<f64>();
+    let capacity_s = sum(|span| Some(span.capacity_s));
+    let percent = |time_s: f64| format!("{:.0} %", 100.0 * time_s / capacity_s);
+    let reason = format!(
+        "steal took {} and other processes took {} of the cores' time (try an idle host)",
+        percent(sum(|span| span.steal_s)),
+        percent(sum(|span| span.crowded_s)),
+    );
+    Some((grade, reason))
+}
+
+/// Consecutive samples of a case that last long enough together for the kernel's steps to matter little.
+#[derive(Debug, Default)]
+#[allow(clippy::struct_field_names, reason = "what they share is their unit")]
+struct Span {
+    observed_s: f64,
+    /// The time of all cores used.
+    capacity_s: f64,
+    steal_s: Option<f64>,
+    /// Other processes' time for which there was no idle core.
+    crowded_s: Option<f64>,
+}
+
+impl Span {
+    /// `None` when nothing could be read.
+    fn lost_share(&self) -> Option<f64> {
+        let lost_s = match (self.steal_s, self.crowded_s) {
+            (None, None) => return None,
+            (steal_s, crowded_s) => steal_s.unwrap_or(0.0) + crowded_s.unwrap_or(0.0),
+        };
+        Some(lost_s / self.capacity_s)
+    }
+}
+
+/// A rest that is too short for a span of its own is left out.
+fn spans(case: &Case, cores: usize) -> Vec<Span> {
+    let idle_cores = cores.saturating_sub(case.threads_used) as f64;
+    let mut spans = Vec::new();
+    let mut span = Span::default();
+    let mut foreign_s = None;
+    for conditions in case.samples.iter().filter_map(conditions) {
+        span.observed_s += conditions.observed_s;
+        add(&mut span.steal_s, conditions.steal_s);
+        add(&mut foreign_s, conditions.foreign_cpu_s);
+        if span.observed_s >= SPAN_MIN_S {
+            span.capacity_s = span.observed_s * case.threads_used as f64;
+            let idle_s = span.observed_s * idle_cores;
+            span.crowded_s = foreign_s
+                .take()
+                .map(|foreign_s| (foreign_s - idle_s).max(0.0));
+            spans.push(std::mem::take(&mut span));
+        }
+    }
+    spans
+}
+
+fn add(sum: &mut Option<f64>, more: Option<f64>) {
+    if let Some(more) = more {
+        *sum = Some(sum.unwrap_or(0.0) + more);
+    }
+}
+
+/// What slowed single samples down.
+fn disturbances(cases: &[Case]) -> Vec<(Grade, String)> {
+    type IsDisturbed = fn(&Conditions, usize) -> bool;
+    let rules: [(IsDisturbed, &str); 3] = [
+        (
+            |conditions, threads| {
+                let share = conditions.quota_throttled_s.unwrap_or(0.0)
+                    / (conditions.observed_s * threads as f64);
+                share > QUOTA_SHARE_MAX
+            },
+            "the control group's CPU quota held threads back in {} (try fewer --threads, or a larger quota)",
+        ),
+        (
+            |conditions, _| conditions.thermal_throttles.unwrap_or(0) > 0,
+            "the processor was too hot and slowed down in {} (try better cooling, or a pause)",
+        ),
+        (
+            |conditions, _| conditions.page_faults_major.unwrap_or(0) > 0,
+            "pages were read from a disk in {} (try to free memory)",
+        ),
+    ];
+    let all = samples(cases).count();
+    let found = rules.into_iter().filter_map(|(is_disturbed, text)| {
+        let disturbed = cases.iter().flat_map(|case| {
+            let of_case = case.samples.iter().filter_map(conditions);
+            of_case.filter(|conditions| is_disturbed(conditions, case.threads_used))
+        });
+        let disturbed = disturbed.count();
+        let grade = graded(disturbed, all)?;
+        let among = format!("{disturbed} of {}", counted(all, "sample"));
+        Some((grade, text.replace("{}", &among)))
+    });
+    found.collect()
+}
+
+/// What a share of disturbed samples means.
+fn graded(disturbed: usize, all: usize) -> Option<Grade> {
+    let share = disturbed as f64 / all.max(1) as f64;
+    if share > MANY {
+        Some(Grade::Invalid)
+    } else if share > SOME {
+        Some(Grade::Quick)
+    } else {
+        None
+    }
+}
+
+/// The first case that breaks a rule with what it has instead, and among how many; the text is empty for a run of one case.
+fn failing<T>(cases: &[Case], broken: impl Fn(&Case) -> Option<T>) -> Option<((&Case, T), String)> {
+    let mut failing = cases.iter().filter_map(|case| Some((case, broken(case)?)));
+    let first = failing.next()?;
+    let count = 1 + failing.count();
+    let among = match cases.len() {
+        1 => String::new(),
+        all if count == 1 => format!(" in 1 of {all} cases (n = {})", first.0.n),
+        all => format!(" in {count} of {all} cases (n = {} first)", first.0.n),
+    };
+    Some((first, among))
+}
+
+fn samples(cases: &[Case]) -> impl Iterator<Item = &Sample> {
+    cases.iter().flat_map(|case| &case.samples)
+}
+
+fn conditions(sample: &Sample) -> Option<&Conditions> {
+    sample.conditions.as_ref()
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
