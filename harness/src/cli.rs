@@ -65,6 +65,16 @@ pub struct RunArgs {
     #[arg(long, value_name = "N[,N...]", allow_hyphen_values = true)]
     pub threads: Option<String>,
 
+    /// CPUs that threads are bound to: compact (neighbours first), scatter (packages, NUMA nodes and L3 caches in turn),
+    /// none, or a list like 0,2,4-7
+    #[arg(
+        long,
+        default_value = "compact",
+        value_name = "POLICY|LIST",
+        allow_hyphen_values = true
+    )]
+    pub affinity: String,
+
     /// Timed repetitions of each case; with --until, the least number of them
     #[arg(
         long,
@@ -106,7 +116,7 @@ pub struct RunArgs {
         value_name = "FILE",
         num_args = 0..=1,
         conflicts_with_all = [
-            "size", "dtype", "threads", "repeats", "until", "max_time", "warmup", "order", "plan", "seed",
+            "size", "dtype", "threads", "affinity", "repeats", "until", "max_time", "warmup", "order", "plan", "seed",
         ]
     )]
     #[allow(

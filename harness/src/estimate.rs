@@ -85,7 +85,7 @@ fn probe_n(case: &CasePlan, largest: usize) -> usize {
 }
 
 fn calibrate_one(case: &CasePlan, n: usize) -> Result<Calibration, Failure> {
-    let (mut kernel, _) = measure::kernel(case.kernel, n, case.dtype, case.threads)?;
+    let (mut kernel, _) = measure::kernel(case.kernel, n, case.dtype, &case.placement)?;
     kernel.prepare(0);
     timed(kernel.as_mut(), &mut NoProbe);
     let begun = Instant::now();

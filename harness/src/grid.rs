@@ -6,6 +6,7 @@ use kernels::{Definition, Dtype, registry};
 use results::record::{Threads, Topology};
 
 use crate::exit::Failure;
+use crate::placement::Placement;
 use crate::plan::CasePlan;
 use crate::size::Size;
 use crate::threads::{self, ThreadsError};
@@ -39,6 +40,7 @@ pub fn cases(
                         size: size.clone(),
                         dtype: *dtype,
                         threads: threads.count,
+                        placement: Placement::default(),
                     });
                 }
             }

@@ -18,6 +18,7 @@ pub mod measure;
 pub mod memory;
 pub mod order;
 pub mod output;
+pub mod placement;
 pub mod plan;
 pub mod precision;
 pub mod progress;

@@ -10,6 +10,7 @@ use results::sampling::{WarmupEnd, WarmupSample};
 
 use crate::clock::{self, Elapsed};
 use crate::exit::{Exit, Failure};
+use crate::placement::Placement;
 use crate::plan::{CasePlan, Plan};
 
 /// What is about to happen or has happened. Nothing is told inside a timed region.
@@ -78,7 +79,7 @@ impl<'a> Session<'a> {
         plan: &'a Plan,
         clock_resolution_s: f64,
     ) -> Result<Self, Failure> {
-        let (kernel, threads_used) = kernel(case.kernel, case.size.n, case.dtype, case.threads)?;
+        let (kernel, threads_used) = kernel(case.kernel, case.size.n, case.dtype, &case.placement)?;
         Ok(Self {
             case,
             plan,
@@ -211,7 +212,7 @@ pub fn timed(kernel: &mut dyn Kernel, probe: &mut dyn Probe) -> (f64, Elapsed) {
     (result, sum)
 }
 
-/// A kernel with this many threads, and how many it uses.
+/// A kernel with these threads, bound where they belong, and how many it uses.
 ///
 /// # Errors
 ///
@@ -220,20 +221,13 @@ pub fn kernel(
     definition: &Definition,
     n: usize,
     dtype: Dtype,
-    threads: usize,
+    placement: &Placement,
 ) -> Result<(Box<dyn Kernel + Send>, usize), Failure> {
     let failed = |error: anyhow::Error| Failure::new(Exit::System, error);
-    let cpus = placement(threads);
     // Everything that is shared out is shared out among these threads, and this one is among them.
-    let team = Team::new(threads, cpus.as_deref()).map_err(|error| failed(error.into()))?;
+    let team = Team::new(placement.threads, placement.cpus.as_deref()).map_err(|error| failed(error.into()))?;
     let threads_used = team.size();
     let multiplier = Multiplier::new(Arc::new(team), Driver::Team).map_err(Failure::usage)?;
     let kernel = (definition.make)(n, dtype, multiplier).map_err(|error| failed(error.into()))?;
     Ok((kernel, threads_used))
-}
-
-/// The CPUs that this many threads are bound to, one for each; `None` leaves them to the system.
-fn placement(threads: usize) -> Option<Vec<usize>> {
-    let _ = threads;
-    None
 }

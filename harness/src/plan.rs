@@ -5,16 +5,18 @@ use std::fmt;
 use std::path::PathBuf;
 
 use kernels::{Definition, Dtype, openblas, registry};
+use results::machine::Machine;
 use results::record;
 
 use crate::cli::RunArgs;
 use crate::exit::Failure;
 use crate::memory::{self, Memory};
 use crate::order::Order;
+use crate::placement::{self, Affinity, Placement};
 use crate::precision::Target;
 use crate::size::Size;
 use crate::warmup::Warmup;
-use crate::{cgroup, grid, threads, topology};
+use crate::{cgroup, grid, host, threads, topology};
 
 /// What will be measured, and where the result goes.
 #[derive(Debug)]
@@ -39,8 +41,10 @@ pub struct Plan {
     pub plot: bool,
     /// What is printed.
     pub verbosity: Verbosity,
-    /// The machine that the plan was made for.
+    /// The machine that the plan was made for, in numbers.
     pub topology: record::Topology,
+    /// The same in full.
+    pub machine: Machine,
     /// Its memory.
     pub memory: Memory,
     /// What a reader of the record should know.
@@ -60,6 +64,8 @@ pub struct CasePlan {
     pub dtype: Dtype,
     /// How many threads compute.
     pub threads: usize,
+    /// Where they run.
+    pub placement: Placement,
 }
 
 impl CasePlan {
@@ -117,16 +123,24 @@ impl Plan {
     /// A usage failure that names what cannot be done and what would do instead.
     pub fn new(args: &RunArgs) -> Result<Self, Failure> {
         let limits = cgroup::limits();
-        let topology = topology::read(limits.cpu_quota);
+        let machine = topology::machine(limits.cpu_quota, host::hypervisor());
+        let topology = topology::summary(&machine);
+        let affinity: Affinity = args.affinity.parse().map_err(Failure::usage)?;
         let memory = memory::available(&limits);
         let library_max = openblas::describe().threads_max;
         let threads = grid::threads(args.threads.as_deref(), variable, &topology, library_max)
             .map_err(Failure::usage)?;
+        let threads: Vec<record::Threads> = threads
+            .into_iter()
+            .map(|threads| placement::default_threads(&machine, &affinity, threads))
+            .collect();
         let sizes = Size::parse_list(&args.size).map_err(Failure::usage)?;
         let kernels = grid::kernels(&args.kernel)?;
-        let cases = grid::cases(&kernels, &sizes, &grid::dtypes(&args.dtype)?, &threads)?;
-        for case in &cases {
+        let mut cases = grid::cases(&kernels, &sizes, &grid::dtypes(&args.dtype)?, &threads)?;
+        for case in &mut cases {
             check_memory(case, &memory)?;
+            case.placement = placement::place(&machine, Some(case.threads), &affinity)
+                .map_err(Failure::usage)?;
         }
         let seed = seed(&args.seed)?;
         let repeats = count("--repeats", &args.repeats, 1)?;
@@ -148,6 +162,7 @@ impl Plan {
             plot: !args.no_plot,
             verbosity: verbosity(args),
             topology,
+            machine,
             memory,
             inject_fault: env::var_os(INJECT_FAULT).is_some(),
         })
@@ -232,6 +247,7 @@ fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
         size,
         dtype,
         threads,
+        ..
     } = case;
     let threads = *threads;
     let matrix_bytes = |n| (kernel.matrix_bytes)(n, *dtype).unwrap_or(u64::MAX);
@@ -288,6 +304,7 @@ mod tests {
             size: Size::parse(size).unwrap(),
             dtype,
             threads: 2,
+            placement: Placement::default(),
         };
         let message = match check_memory(&case, &MEMORY) {
             Ok(()) => "fits".to_owned(),

@@ -226,7 +226,11 @@ fn limit_request(plan: &Plan) -> limit::Request {
     limit::Request {
         dtypes,
         threads: plan.threads.count,
-        cpus: None,
+        cpus: plan
+            .cases
+            .iter()
+            .max_by_key(|case| case.threads)
+            .and_then(|case| case.placement.cpus.clone()),
         cache_bytes: limit::last_level_bytes(&plan.topology.caches),
         memory_bytes: plan.memory.available_bytes,
     }

@@ -5,6 +5,7 @@
 
 pub mod journal;
 pub mod limits;
+pub mod machine;
 pub mod number;
 pub mod record;
 pub mod sampling;
