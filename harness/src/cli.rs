@@ -37,6 +37,8 @@ pub struct Cli {
 pub enum Command {
     /// Measure (the default: `bench --size small` is `bench run --size small`)
     Run(Box<RunArgs>),
+    /// Show what this machine is made of and where threads would run
+    Topology(TopologyArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -157,6 +159,35 @@ pub struct RunArgs {
     /// Print the record as JSON instead of lines
     #[arg(long)]
     pub json: bool,
+}
+
+/// The options of `bench topology`, as typed.
+#[derive(Args, Clone, Debug)]
+pub struct TopologyArgs {
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Draw it into this file
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+
+    /// Show a recorded machine instead: an XML file that lstopo (hwloc) has written
+    #[arg(long, value_name = "FILE.xml")]
+    pub from: Option<PathBuf>,
+
+    /// Threads to place [default: one for each physical core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+
+    /// CPUs that threads are bound to: compact, scatter, none, or a list like 0,2,4-7
+    #[arg(
+        long,
+        default_value = "compact",
+        value_name = "POLICY|LIST",
+        allow_hyphen_values = true
+    )]
+    pub affinity: String,
 }
 
 const AFTER_HELP: &str = "\

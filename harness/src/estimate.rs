@@ -272,6 +272,7 @@ mod tests {
                 size: size.clone(),
                 dtype: Dtype::F64,
                 threads,
+                placement: crate::placement::Placement::default(),
             })
         });
         Plan {
@@ -285,6 +286,7 @@ mod tests {
             plot: false,
             verbosity: Verbosity::Normal,
             topology: results::record::Topology::default(),
+            machine: results::machine::Machine::default(),
             memory: Memory {
                 total_bytes: None,
                 available_bytes: None,

@@ -29,4 +29,5 @@ pub mod software;
 pub mod sweep;
 pub mod threads;
 pub mod topology;
+pub mod topology_command;
 pub mod warmup;
