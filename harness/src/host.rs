@@ -24,6 +24,7 @@ pub fn describe(topology: &record::Topology, memory: &Memory) -> record::Host {
             hypervisor: hypervisor(),
             container: container(),
         },
+        machine: None,
     }
 }
 

@@ -225,7 +225,8 @@ pub fn kernel(
 ) -> Result<(Box<dyn Kernel + Send>, usize), Failure> {
     let failed = |error: anyhow::Error| Failure::new(Exit::System, error);
     // Everything that is shared out is shared out among these threads, and this one is among them.
-    let team = Team::new(placement.threads, placement.cpus.as_deref()).map_err(|error| failed(error.into()))?;
+    let team = Team::new(placement.threads, placement.cpus.as_deref())
+        .map_err(|error| failed(error.into()))?;
     let threads_used = team.size();
     let multiplier = Multiplier::new(Arc::new(team), Driver::Team).map_err(Failure::usage)?;
     let kernel = (definition.make)(n, dtype, multiplier).map_err(|error| failed(error.into()))?;

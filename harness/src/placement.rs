@@ -266,7 +266,13 @@ impl Choice {
     fn new(machine: &Machine) -> Self {
         let usable = machine.usable_cpus();
         let narrowed = |core: &Core| Core {
-            cpus: CpuList::new(core.cpus.0.iter().copied().filter(|cpu| usable.contains(*cpu))),
+            cpus: CpuList::new(
+                core.cpus
+                    .0
+                    .iter()
+                    .copied()
+                    .filter(|cpu| usable.contains(*cpu)),
+            ),
             ..core.clone()
         };
         let all: Vec<Core> = machine
@@ -314,6 +320,14 @@ impl Choice {
         let all = self.cores.len() + self.others.len();
         if threads > all {
             return format!("{threads} threads on {all} cores take SMT siblings too");
+        }
+        let has_kinds = self
+            .cores
+            .iter()
+            .any(|core| core.kind != self.cores[0].kind);
+        if has_kinds {
+            return "one thread to a physical core (equal tiles on all do more than performance cores alone)"
+                .to_owned();
         }
         if self.others.is_empty() || threads > self.cores.len() {
             return if machine.source == "affinity" {

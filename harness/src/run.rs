@@ -249,7 +249,10 @@ fn empty_record(plan: &Plan) -> Record {
         id: format!("{:08x}", RandomState::new().build_hasher().finish() as u32),
         started_utc: now_utc(),
         elapsed_s: 0.0,
-        host: host::describe(&plan.topology, &plan.memory),
+        host: results::record::Host {
+            machine: Some(plan.machine.clone()),
+            ..host::describe(&plan.topology, &plan.memory)
+        },
         software: software::describe(),
         settings: Settings {
             command_line: std::env::args_os()

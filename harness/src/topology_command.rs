@@ -21,8 +21,7 @@ pub fn run(args: &TopologyArgs) -> Result<Exit, Failure> {
         None => topology::machine(cgroup::limits().cpu_quota, host::hypervisor()),
     };
     let affinity: Affinity = args.affinity.parse().map_err(Failure::usage)?;
-    let placement =
-        placement::place(&machine, args.threads, &affinity).map_err(Failure::usage)?;
+    let placement = placement::place(&machine, args.threads, &affinity).map_err(Failure::usage)?;
     let plan = thread_plan(placement);
     if let Some(path) = &args.svg {
         fs::write(path, reports::topology_svg::svg(&machine, &plan)).map_err(|error| {

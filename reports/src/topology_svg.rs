@@ -138,6 +138,11 @@ impl Node {
             (self.fill, "#000000")
         };
         let opacity = if self.is_grey { 1.0 } else { self.opacity };
+        // Tints do not add up: what is below does not shine through.
+        let _ = writeln!(
+            svg,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"2\" fill=\"#FFFFFF\"/>"
+        );
         let _ = writeln!(
             svg,
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"2\" fill=\"{fill}\" \
@@ -181,7 +186,9 @@ fn text(x: f64, y: f64, anchor: &str, ink: &str, words: &str, svg: &mut String) 
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 fn legend(left: f64, top: f64, svg: &mut String) {
@@ -245,7 +252,11 @@ fn tree(machine: &Machine, plan: &ThreadPlan) -> Node {
         })
         .collect();
     let mut label = "Machine".to_owned();
-    let memory_bytes: u64 = machine.numa_nodes.iter().filter_map(|node| node.memory_bytes).sum();
+    let memory_bytes: u64 = machine
+        .numa_nodes
+        .iter()
+        .filter_map(|node| node.memory_bytes)
+        .sum();
     if memory_bytes > 0 {
         let _ = write!(label, ", {}", bytes(memory_bytes));
     }
@@ -302,7 +313,10 @@ fn numa_nodes(machine: &Machine, plan: &ThreadPlan, cores: &[&Core]) -> Vec<Node
 /// Boxes of caches that several cores share; a core's own are lines in its box.
 fn caches(machine: &Machine, plan: &ThreadPlan, cores: &[&Core], level: u32) -> Vec<Node> {
     if level < 2 {
-        return cores.iter().map(|core| core_box(machine, plan, core)).collect();
+        return cores
+            .iter()
+            .map(|core| core_box(machine, plan, core))
+            .collect();
     }
     let mut boxes = Vec::new();
     for (place, group) in grouped(cores, |core| machine.cache_of(first_cpu(core), level)) {

@@ -42,7 +42,10 @@ pub fn text(machine: &Machine, plan: &ThreadPlan) -> String {
         let memory = node
             .memory_bytes
             .map_or_else(|| "size unknown".to_owned(), bytes);
-        line(&format!("NUMA {:<6} {memory}, CPUs {}", node.index, node.cpus));
+        line(&format!(
+            "NUMA {:<6} {memory}, CPUs {}",
+            node.index, node.cpus
+        ));
     }
     cache_lines(machine, &mut line);
     line("");
@@ -68,8 +71,12 @@ fn source(machine: &Machine) -> String {
 fn clock(machine: &Machine) -> String {
     let of_kind = |kind: Option<CoreKind>| {
         let cores = || machine.cores.iter().filter(move |core| core.kind == kind);
-        let max = cores().filter_map(|core| core.clock_max_mhz).reduce(f64::max)?;
-        let min = cores().filter_map(|core| core.clock_min_mhz).reduce(f64::min);
+        let max = cores()
+            .filter_map(|core| core.clock_max_mhz)
+            .reduce(f64::max)?;
+        let min = cores()
+            .filter_map(|core| core.clock_min_mhz)
+            .reduce(f64::min);
         let range = match min {
             Some(min) => format!("{min:.0} to {max:.0} MHz"),
             None => format!("up to {max:.0} MHz"),
@@ -79,7 +86,11 @@ fn clock(machine: &Machine) -> String {
             None => range,
         })
     };
-    let kinds = [None, Some(CoreKind::Performance), Some(CoreKind::Efficiency)];
+    let kinds = [
+        None,
+        Some(CoreKind::Performance),
+        Some(CoreKind::Efficiency),
+    ];
     let ranges: Vec<String> = kinds.into_iter().filter_map(of_kind).collect();
     if ranges.is_empty() {
         "range unknown".to_owned()

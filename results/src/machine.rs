@@ -96,7 +96,10 @@ impl Machine {
 
     /// The NUMA node that a logical CPU is nearest to: the smallest that holds it.
     pub fn numa_node_of(&self, cpu: usize) -> Option<&NumaNode> {
-        let holding = self.numa_nodes.iter().filter(|node| node.cpus.contains(cpu));
+        let holding = self
+            .numa_nodes
+            .iter()
+            .filter(|node| node.cpus.contains(cpu));
         holding.min_by_key(|node| node.cpus.len())
     }
 
@@ -160,7 +163,9 @@ impl fmt::Display for CpuList {
         let mut rest = self.0.as_slice();
         let mut separator = "";
         while let [first, ..] = rest {
-            let run = (1..rest.len()).take_while(|i| rest[*i] == first + i).count();
+            let run = (1..rest.len())
+                .take_while(|i| rest[*i] == first + i)
+                .count();
             match run {
                 0 => write!(f, "{separator}{first}")?,
                 _ => write!(f, "{separator}{first}-{}", first + run)?,

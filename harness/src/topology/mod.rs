@@ -16,7 +16,9 @@ use results::record;
 #[derive(Debug, thiserror::Error)]
 pub enum TopologyError {
     /// The file cannot be read.
-    #[error("cannot read the topology {path}: {source} (name a file that lstopo FILE.xml has written)")]
+    #[error(
+        "cannot read the topology {path}: {source} (name a file that lstopo FILE.xml has written)"
+    )]
     Read {
         /// The file.
         path: String,
@@ -24,7 +26,9 @@ pub enum TopologyError {
         source: std::io::Error,
     },
     /// It is not hwloc's.
-    #[error("cannot use the topology {path}: {reason} (name a file that lstopo FILE.xml has written)")]
+    #[error(
+        "cannot use the topology {path}: {reason} (name a file that lstopo FILE.xml has written)"
+    )]
     NotHwloc {
         /// The file.
         path: String,
@@ -72,8 +76,8 @@ pub fn recorded(xml: &str, path: &str) -> Result<Machine, TopologyError> {
         path: path.to_owned(),
         reason,
     };
-    let topology =
-        build(|builder| builder.from_xml(xml).map_err(|error| error.to_string())).map_err(not_hwloc)?;
+    let topology = build(|builder| builder.from_xml(xml).map_err(|error| error.to_string()))
+        .map_err(not_hwloc)?;
     let mut machine = from_hwloc::machine(&topology);
     if machine.cores.is_empty() {
         return Err(not_hwloc("it shows no CPUs".to_owned()));
@@ -123,7 +127,7 @@ fn cpufreq_mhz(cpu: usize, file: &str) -> Option<f64> {
 
 /// Each CPU that the scheduler gives us counts as a core. When not even that is known, CPUs are counted and have no numbers
 /// that a thread could be bound to.
-fn from_affinity(affinity: Option<CpuList>, cpu_quota: Option<f64>, reason: &str) -> Machine {
+pub fn from_affinity(affinity: Option<CpuList>, cpu_quota: Option<f64>, reason: &str) -> Machine {
     let cpus = affinity.clone().unwrap_or_else(|| {
         CpuList::new(0..std::thread::available_parallelism().map_or(1, usize::from))
     });
@@ -214,9 +218,16 @@ mod tests {
 
     #[test]
     fn what_is_no_topology_is_refused() {
-        for text in ["", "<html/>", "<?xml version=\"1.0\"?>\n<topology version=\"2.0\">\n</topology>"] {
+        for text in [
+            "",
+            "<html/>",
+            "<?xml version=\"1.0\"?>\n<topology version=\"2.0\">\n</topology>",
+        ] {
             let error = recorded(text, "x.xml").unwrap_err().to_string();
-            assert!(error.starts_with("cannot use the topology x.xml: "), "{error}");
+            assert!(
+                error.starts_with("cannot use the topology x.xml: "),
+                "{error}"
+            );
         }
     }
 }
