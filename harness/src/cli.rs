@@ -37,6 +37,8 @@ pub struct Cli {
 pub enum Command {
     /// Measure (the default: `bench --size small` is `bench run --size small`)
     Run(Box<RunArgs>),
+    /// Show what this machine is made of and where threads would run
+    Topology(TopologyArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -65,13 +67,23 @@ pub struct RunArgs {
     #[arg(long, value_name = "N[,N...]", allow_hyphen_values = true)]
     pub threads: Option<String>,
 
+    /// CPUs that threads are bound to: compact (neighbours first), scatter (packages, NUMA nodes and L3 caches in turn),
+    /// none, or a list like 0,2,4-7
+    #[arg(
+        long,
+        default_value = "compact",
+        value_name = "POLICY|LIST",
+        allow_hyphen_values = true
+    )]
+    pub affinity: String,
+
     /// What multiplies: bundled (the OpenBLAS in this program), newest (the newer one that bench.run carries), system
     /// (this host's), all (all that bench.run carries), or the path of any CBLAS library; several separated by commas
     #[arg(long, default_value = "bundled", value_name = "BLAS[,BLAS...]")]
     pub blas: String,
 
     /// Who shares a product out among the threads: team (one tile for each thread, the library uses one thread in each) or
-    /// library (it is called once and uses its own threads, as numpy does)
+    /// library (it is called once and uses its own threads, as numpy does; nothing is bound then)
     #[arg(long, default_value = "team", value_name = "DRIVER")]
     pub driver: String,
 
@@ -121,7 +133,8 @@ pub struct RunArgs {
         value_name = "FILE",
         num_args = 0..=1,
         conflicts_with_all = [
-            "size", "dtype", "threads", "repeats", "until", "max_time", "warmup", "order", "plan", "seed", "energy",
+            "size", "kernel", "dtype", "threads", "affinity", "blas", "driver", "panels", "repeats", "until", "max_time",
+            "warmup", "order", "plan", "seed", "energy",
         ]
     )]
     #[allow(
@@ -166,6 +179,35 @@ pub struct RunArgs {
     /// Print the record as JSON instead of lines
     #[arg(long)]
     pub json: bool,
+}
+
+/// The options of `bench topology`, as typed.
+#[derive(Args, Clone, Debug)]
+pub struct TopologyArgs {
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Draw it into this file
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+
+    /// Show a recorded machine instead: an XML file that lstopo (hwloc) has written
+    #[arg(long, value_name = "FILE.xml")]
+    pub from: Option<PathBuf>,
+
+    /// Threads to place [default: one for each physical core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+
+    /// CPUs that threads are bound to: compact, scatter, none, or a list like 0,2,4-7
+    #[arg(
+        long,
+        default_value = "compact",
+        value_name = "POLICY|LIST",
+        allow_hyphen_values = true
+    )]
+    pub affinity: String,
 }
 
 const AFTER_HELP: &str = "\

@@ -279,6 +279,7 @@ mod tests {
                 threads,
                 blas: kernels::Blas::bundled(),
                 blas_name: None,
+                placement: crate::placement::Placement::default(),
             })
         });
         Plan {
@@ -294,6 +295,7 @@ mod tests {
             plot: false,
             verbosity: Verbosity::Normal,
             topology: results::record::Topology::default(),
+            machine: results::machine::Machine::default(),
             memory: Memory {
                 total_bytes: None,
                 available_bytes: None,

@@ -6,6 +6,7 @@ use kernels::{Definition, Dtype, registry};
 use results::record::{Threads, Topology};
 
 use crate::exit::Failure;
+use crate::placement::Placement;
 use crate::plan::CasePlan;
 use crate::size::Size;
 use crate::threads::{self, ThreadsError};
@@ -41,6 +42,7 @@ pub fn cases(
                         threads: threads.count,
                         blas: kernels::Blas::bundled(),
                         blas_name: None,
+                        placement: Placement::default(),
                     });
                 }
             }

@@ -24,6 +24,7 @@ pub fn describe(topology: &record::Topology, memory: &Memory) -> record::Host {
             hypervisor: hypervisor(),
             container: container(),
         },
+        machine: None,
     }
 }
 
@@ -130,7 +131,7 @@ fn os() -> record::Os {
 }
 
 /// The hypervisor's own name by CPUID where the processor says that there is one, else what the firmware calls itself.
-fn hypervisor() -> Option<String> {
+pub fn hypervisor() -> Option<String> {
     hypervisor_by_cpuid().or_else(|| {
         let vendor = fs::read_to_string("/sys/hypervisor/type").ok()?;
         Some(vendor.trim().to_owned())

@@ -226,19 +226,13 @@ pub fn kernel(
     plan: &Plan,
 ) -> Result<(Box<dyn Kernel + Send>, usize), Failure> {
     let failed = |error: anyhow::Error| Failure::new(Exit::System, error);
-    let cpus = placement(case.threads);
     // Everything that is shared out is shared out among these threads, and this one is among them.
-    let team = Team::new(case.threads, cpus.as_deref()).map_err(|error| failed(error.into()))?;
+    let team = Team::new(case.threads, case.placement.cpus.as_deref())
+        .map_err(|error| failed(error.into()))?;
     let threads_used = team.size();
     let multiplier =
         Multiplier::with_blas(case.blas, Arc::new(team), plan.driver).map_err(Failure::usage)?;
     let kernel =
         (case.kernel.make)(n, case.dtype, multiplier).map_err(|error| failed(error.into()))?;
     Ok((kernel, threads_used))
-}
-
-/// The CPUs that this many threads are bound to, one for each; `None` leaves them to the system.
-pub(crate) fn placement(threads: usize) -> Option<Vec<usize>> {
-    let _ = threads;
-    None
 }

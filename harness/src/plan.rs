@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use kernels::{Blas, Definition, Driver, Dtype, registry};
+use results::machine::Machine;
 use results::record;
 
 use crate::cli::RunArgs;
@@ -12,10 +13,11 @@ use crate::exit::Failure;
 use crate::libraries::{self, Selected};
 use crate::memory::{self, Memory};
 use crate::order::Order;
+use crate::placement::{self, Affinity, Placement};
 use crate::precision::Target;
 use crate::size::Size;
 use crate::warmup::Warmup;
-use crate::{cgroup, grid, limit, threads, topology};
+use crate::{cgroup, grid, host, limit, threads, topology};
 
 /// What will be measured, and where the result goes.
 #[derive(Debug)]
@@ -44,8 +46,10 @@ pub struct Plan {
     pub plot: bool,
     /// What is printed.
     pub verbosity: Verbosity,
-    /// The machine that the plan was made for.
+    /// The machine that the plan was made for, in numbers.
     pub topology: record::Topology,
+    /// The same in full.
+    pub machine: Machine,
     /// Its memory.
     pub memory: Memory,
     /// What a reader of the record should know.
@@ -69,6 +73,8 @@ pub struct CasePlan {
     pub blas: Blas,
     /// What it is called, where another one was asked for than the linked one, or several.
     pub blas_name: Option<String>,
+    /// Where they run.
+    pub placement: Placement,
 }
 
 impl CasePlan {
@@ -130,20 +136,29 @@ impl Plan {
     /// A usage failure that names what cannot be done and what would do instead.
     pub fn new(args: &RunArgs) -> Result<Self, Failure> {
         let limits = cgroup::limits();
-        let topology = topology::read(limits.cpu_quota);
+        let machine = topology::machine(limits.cpu_quota, host::hypervisor());
+        let topology = topology::summary(&machine);
+        let driver = driver(&args.driver)?;
+        let affinity = affinity(&args.affinity, driver)?;
         let memory = memory::available(&limits);
         let libraries = libraries::select(&args.blas)?;
         let library_max = libraries::callers_max(&libraries);
         let threads = grid::threads(args.threads.as_deref(), variable, &topology, library_max)
             .map_err(Failure::usage)?;
-        let cases = grid::cases(
+        let threads: Vec<record::Threads> = threads
+            .into_iter()
+            .map(|threads| placement::default_threads(&machine, &affinity, threads))
+            .collect();
+        let mut cases = grid::cases(
             &grid::kernels(&args.kernel, args.panels)?,
             &Size::parse_list(&args.size).map_err(Failure::usage)?,
             &grid::dtypes(&args.dtype)?,
             &threads,
         )?;
-        for case in &cases {
+        for case in &mut cases {
             check_memory(case, &memory)?;
+            case.placement = placement::place(&machine, Some(case.threads), &affinity)
+                .map_err(Failure::usage)?;
         }
         let cases = libraries::by_each(cases, &libraries)?;
         let seed = seed(&args.seed)?;
@@ -157,7 +172,7 @@ impl Plan {
             order: order(args.order.as_deref(), cases.len(), seed)?,
             cases,
             libraries,
-            driver: driver(&args.driver)?,
+            driver,
             target: Target::new(repeats, args.until.as_deref(), args.max_time.as_deref())
                 .map_err(Failure::usage)?,
             warmup: warmup(&args.warmup)?,
@@ -172,6 +187,7 @@ impl Plan {
             plot: !args.no_plot,
             verbosity: verbosity(args),
             topology,
+            machine,
             memory,
             inject_fault: env::var_os(INJECT_FAULT).is_some(),
         })
@@ -204,6 +220,18 @@ fn order(text: Option<&str>, cases: usize, seed: u64) -> Result<Order, Failure> 
         Some("random") => Ok(Order::Random(seed)),
         Some(other) => Err(Failure::usage(anyhow::anyhow!(
             "cannot use the order '{other}': it is none of interleaved, sequential, random (try --order interleaved)"
+        ))),
+    }
+}
+
+/// The library's own threads run where it likes, and take over what the calling thread is bound to: so nothing is.
+fn affinity(text: &str, driver: Driver) -> Result<Affinity, Failure> {
+    let affinity: Affinity = text.parse().map_err(Failure::usage)?;
+    match (driver, affinity) {
+        (Driver::Team, affinity) => Ok(affinity),
+        (Driver::Library, Affinity::None | Affinity::Compact) => Ok(Affinity::None),
+        (Driver::Library, _) => Err(Failure::usage(anyhow::anyhow!(
+            "cannot bind threads to '{text}' with --driver library: they are the library's own (leave out one of the two)"
         ))),
     }
 }
@@ -346,6 +374,7 @@ mod tests {
             threads: 2,
             blas: Blas::bundled(),
             blas_name: None,
+            placement: Placement::default(),
         };
         let message = match check_memory(&case, &MEMORY) {
             Ok(()) => "fits".to_owned(),
@@ -412,6 +441,7 @@ mod tests {
             threads: 2,
             blas: Blas::bundled(),
             blas_name: None,
+            placement: Placement::default(),
         };
         let cases = [
             case("triad", "1000"),

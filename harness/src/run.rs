@@ -19,7 +19,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, Interrupt};
-use crate::measure::{self, Event, Probe};
+use crate::measure::{Event, Probe};
 use crate::output::{Lines, print_line};
 use crate::plan::{CasePlan, Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
@@ -240,7 +240,13 @@ fn limit_request(plan: &Plan) -> limit::Request {
     // One thread says what a core can do, the most of them what the machine can.
     let counts = plan.cases.iter().map(|case| case.threads).chain([1]);
     let counts: BTreeSet<usize> = counts.collect();
-    let placed = |threads| (threads, measure::placement(threads));
+    // Each number where a case has it; one thread is the first of them.
+    let cpus_of = |threads: usize| {
+        let enough = |case: &&CasePlan| case.threads >= threads;
+        let cpus = plan.cases.iter().find(enough)?.placement.cpus.as_ref()?;
+        Some(cpus[..threads].to_vec())
+    };
+    let placed = |threads| (threads, cpus_of(threads));
     limit::Request {
         dtypes: [Dtype::F64, Dtype::F32]
             .into_iter()
@@ -265,7 +271,10 @@ fn empty_record(plan: &Plan) -> Record {
         id: format!("{:08x}", RandomState::new().build_hasher().finish() as u32),
         started_utc: now_utc(),
         elapsed_s: 0.0,
-        host: host::describe(&plan.topology, &plan.memory),
+        host: results::record::Host {
+            machine: Some(plan.machine.clone()),
+            ..host::describe(&plan.topology, &plan.memory)
+        },
         software: software::describe(&plan.libraries),
         settings: Settings {
             command_line: std::env::args_os()

@@ -32,7 +32,7 @@ impl Trust {
             Err(error) => (None, Err(error)),
         };
         let cpus = topology::affinity().unwrap_or_default();
-        let watch = Watch::open(root, &cpus, packages);
+        let watch = Watch::open(root, &cpus.0, packages);
         let trust = Self {
             root: root.to_owned(),
             state: State::read(root),

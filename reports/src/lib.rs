@@ -8,6 +8,9 @@ mod plot;
 pub mod rate;
 pub mod run_plot;
 pub mod text;
+pub mod topology;
+pub mod topology_svg;
+pub mod topology_text;
 pub mod trust;
 
 #[cfg(test)]

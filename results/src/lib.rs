@@ -9,6 +9,7 @@ pub mod grade;
 pub mod journal;
 pub mod library;
 pub mod limits;
+pub mod machine;
 pub mod number;
 pub mod record;
 pub mod sampling;

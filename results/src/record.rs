@@ -83,6 +83,9 @@ pub struct Host {
     pub os: Os,
     /// Containers and hypervisors between this process and the hardware.
     pub virtualization: Virtualization,
+    /// Its cores, caches and NUMA nodes one by one; `null` in records of before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<crate::machine::Machine>,
 }
 
 /// The processor, as the kernel names it.

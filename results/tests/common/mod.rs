@@ -86,6 +86,7 @@ fn host() -> Host {
             hypervisor: None,
             container: Some("enroot".to_owned()),
         },
+        machine: None,
     }
 }
 

@@ -1,0 +1,406 @@
+//! Which CPU each thread is bound to, and why.
+//!
+//! - One thread to a physical core: SMT siblings share their core's multipliers, so they get threads only when there are more
+//!   threads than cores.
+//! - `compact`, the default, fills the cores of an L3 cache, then of a NUMA node, then of a package. With all cores in use it
+//!   takes the same CPUs as `scatter` and makes threads that are neighbours in the matrix neighbours in the machine; with
+//!   fewer, all of them stay near the memory that holds what they share (every thread reads parts of A and B that others
+//!   wrote). `scatter` deals the threads out to packages, NUMA nodes and L3 caches in turn, which serves bandwidth.
+//! - The product is split into equal tiles, so on a hybrid machine every thread waits for the slowest core. Efficiency cores
+//!   take part by default only if all cores at the slowest one's pace do more than the performance cores alone. A pace is the
+//!   highest clock, and half of that for an efficiency core: its vector units are half as wide (Gracemont beside Golden
+//!   Cove: 8 against 16 double-precision operations in a cycle). Where clocks are unknown, they take no part.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use results::machine::{Core, CoreKind, CpuList, Machine};
+use results::record::Threads;
+
+/// How threads are spread over a machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Affinity {
+    /// Neighbours first.
+    #[default]
+    Compact,
+    /// Packages, NUMA nodes and L3 caches in turn.
+    Scatter,
+    /// Nothing is bound.
+    None,
+    /// These CPUs, in this order.
+    List(CpuList),
+}
+
+/// Where the threads of a case run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// The logical CPU of each thread; `None` leaves threads to the system.
+    pub cpus: Option<Vec<usize>>,
+    /// How many threads there are.
+    pub threads: usize,
+    /// Why there, to follow "because".
+    pub reason: String,
+}
+
+/// CPUs that threads cannot be bound to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlacementError {
+    /// Neither a policy nor a list.
+    #[error(
+        "cannot use the affinity '{text}': it is none of compact, scatter, none, and {reason} (try --affinity compact, or a list like 0,2,4-7)"
+    )]
+    NotAnAffinity {
+        /// What was given.
+        text: String,
+        /// Why it is no list.
+        reason: String,
+    },
+    /// Two threads on one CPU would take turns.
+    #[error("cannot use the affinity {list}: CPU {cpu} is named twice (name each CPU once)")]
+    Repeated {
+        /// What was given.
+        list: CpuList,
+        /// The CPU.
+        cpu: usize,
+    },
+    /// A CPU that this process may not use.
+    #[error("cannot use the affinity {list}: CPU {cpu} {reason} (try CPUs among {usable})")]
+    Unusable {
+        /// What was given.
+        list: CpuList,
+        /// The CPU.
+        cpu: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+        /// CPUs that can be used.
+        usable: CpuList,
+    },
+    /// More threads than CPUs were named.
+    #[error(
+        "cannot bind {threads} threads to the {cpus} CPUs of the affinity {list} (try --threads {cpus}, or name more CPUs)"
+    )]
+    TooFew {
+        /// What was given.
+        list: CpuList,
+        /// Threads.
+        threads: usize,
+        /// CPUs named.
+        cpus: usize,
+    },
+}
+
+impl FromStr for Affinity {
+    type Err = PlacementError;
+
+    fn from_str(text: &str) -> Result<Self, PlacementError> {
+        match text {
+            "compact" => Ok(Self::Compact),
+            "scatter" => Ok(Self::Scatter),
+            "none" => Ok(Self::None),
+            list => {
+                let not = |reason| PlacementError::NotAnAffinity {
+                    text: text.to_owned(),
+                    reason,
+                };
+                let list: CpuList = list
+                    .parse()
+                    .map_err(|error: results::machine::CpuListError| not(error.to_string()))?;
+                if list.is_empty() {
+                    return Err(not("it names no CPU".to_owned()));
+                }
+                Ok(Self::List(list))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Affinity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Compact => f.write_str("compact"),
+            Self::Scatter => f.write_str("scatter"),
+            Self::None => f.write_str("none"),
+            Self::List(list) => list.fmt(f),
+        }
+    }
+}
+
+/// How many threads to use when nobody has said: `chosen`, which is one for each physical core or fewer by the quota, without
+/// efficiency cores that take no part; or as many as CPUs were named.
+pub fn default_threads(machine: &Machine, affinity: &Affinity, chosen: Threads) -> Threads {
+    if !matches!(
+        chosen.source.as_str(),
+        "physical cores" | "cpu quota" | "library limit"
+    ) {
+        return chosen;
+    }
+    let (count, source) = match affinity {
+        Affinity::List(list) => (list.len(), "--affinity"),
+        _ => (Choice::new(machine).cores.len(), "performance cores"),
+    };
+    if count == 0 || count >= chosen.count {
+        return chosen;
+    }
+    Threads {
+        count,
+        source: source.to_owned(),
+    }
+}
+
+/// Where this many threads run, or as many as the machine suggests.
+///
+/// # Errors
+///
+/// When a list names a CPU twice or one that cannot be used, or fewer CPUs than there are threads.
+pub fn place(
+    machine: &Machine,
+    threads: Option<usize>,
+    affinity: &Affinity,
+) -> Result<Placement, PlacementError> {
+    let choice = Choice::new(machine);
+    if let Affinity::List(list) = affinity {
+        return of_list(machine, threads, list);
+    }
+    let (threads, quota_reason) = match threads {
+        Some(threads) => (threads, String::new()),
+        None => within_quota(choice.cores.len(), machine.cpu_quota),
+    };
+    if *affinity == Affinity::None {
+        let reason = format!("nothing is bound with --affinity none{quota_reason}");
+        return Ok(unbound(threads, reason));
+    }
+    if machine.source == "affinity" && machine.affinity_cpus.is_none() {
+        let reason = format!("the system does not tell which CPUs may be used{quota_reason}");
+        return Ok(unbound(threads, reason));
+    }
+    let is_scattered = *affinity == Affinity::Scatter;
+    let cpus = choice.cpus(machine, is_scattered);
+    if threads > cpus.len() {
+        let reason = format!("{threads} threads are more than the {} CPUs", cpus.len());
+        return Ok(unbound(threads, reason));
+    }
+    Ok(Placement {
+        cpus: Some(cpus[..threads].to_vec()),
+        threads,
+        reason: format!(
+            "{}{quota_reason}, {affinity}",
+            choice.reason(machine, threads)
+        ),
+    })
+}
+
+fn unbound(threads: usize, reason: String) -> Placement {
+    Placement {
+        cpus: None,
+        threads,
+        reason,
+    }
+}
+
+/// Threads beyond the quota are throttled, all of them together.
+fn within_quota(cores: usize, quota: Option<f64>) -> (usize, String) {
+    let cores = cores.max(1);
+    match quota {
+        Some(quota) if quota < cores as f64 => (
+            (quota.floor() as usize).max(1),
+            format!(", a quota of {quota} CPUs"),
+        ),
+        _ => (cores, String::new()),
+    }
+}
+
+fn of_list(
+    machine: &Machine,
+    threads: Option<usize>,
+    list: &CpuList,
+) -> Result<Placement, PlacementError> {
+    let usable = machine.usable_cpus();
+    for (place, cpu) in list.0.iter().enumerate() {
+        if list.0[..place].contains(cpu) {
+            return Err(PlacementError::Repeated {
+                list: list.clone(),
+                cpu: *cpu,
+            });
+        }
+        if !usable.contains(*cpu) {
+            let is_shown = machine.cores.iter().any(|core| core.cpus.contains(*cpu));
+            return Err(PlacementError::Unusable {
+                list: list.clone(),
+                cpu: *cpu,
+                reason: if machine.offline_cpus.contains(*cpu) {
+                    "is offline"
+                } else if is_shown {
+                    "is not allowed to this process"
+                } else {
+                    "is not there"
+                },
+                usable,
+            });
+        }
+    }
+    let threads = threads.unwrap_or(list.len());
+    if threads > list.len() {
+        return Err(PlacementError::TooFew {
+            list: list.clone(),
+            threads,
+            cpus: list.len(),
+        });
+    }
+    Ok(Placement {
+        cpus: Some(list.0[..threads].to_vec()),
+        threads,
+        reason: format!("--affinity {list} says so"),
+    })
+}
+
+/// The cores that this process may use, those that take part by default first.
+struct Choice {
+    /// Take part by default.
+    cores: Vec<Core>,
+    /// Get a thread only when there are more threads than those.
+    others: Vec<Core>,
+}
+
+impl Choice {
+    fn new(machine: &Machine) -> Self {
+        let usable = machine.usable_cpus();
+        let narrowed = |core: &Core| Core {
+            cpus: CpuList::new(
+                core.cpus
+                    .0
+                    .iter()
+                    .copied()
+                    .filter(|cpu| usable.contains(*cpu)),
+            ),
+            ..core.clone()
+        };
+        let all: Vec<Core> = machine
+            .cores
+            .iter()
+            .map(narrowed)
+            .filter(|core| !core.cpus.is_empty())
+            .collect();
+        let is_thrifty = |core: &Core| core.kind == Some(CoreKind::Efficiency);
+        let (others, fast): (Vec<Core>, Vec<Core>) = all.iter().cloned().partition(is_thrifty);
+        if fast.is_empty() || others.is_empty() || work(&all) > work(&fast) {
+            return Self {
+                cores: all,
+                others: Vec::new(),
+            };
+        }
+        Self {
+            cores: fast,
+            others,
+        }
+    }
+
+    /// All CPUs in the order in which threads get them: first siblings of the cores that take part, of the others, then second
+    /// siblings, and so on.
+    fn cpus(&self, machine: &Machine, is_scattered: bool) -> Vec<usize> {
+        let order = |cores: &[Core]| {
+            if is_scattered {
+                scatter(machine, cores)
+            } else {
+                compact(machine, cores)
+            }
+        };
+        let cores = [order(&self.cores), order(&self.others)].concat();
+        let siblings_max = cores.iter().map(|core| core.cpus.len()).max().unwrap_or(0);
+        (0..siblings_max)
+            .flat_map(|sibling| {
+                cores
+                    .iter()
+                    .filter_map(move |core| core.cpus.0.get(sibling).copied())
+            })
+            .collect()
+    }
+
+    fn reason(&self, machine: &Machine, threads: usize) -> String {
+        let all = self.cores.len() + self.others.len();
+        if threads > all {
+            return format!("{threads} threads on {all} cores take SMT siblings too");
+        }
+        let has_kinds = self
+            .cores
+            .iter()
+            .any(|core| core.kind != self.cores[0].kind);
+        if has_kinds {
+            return "one thread to a physical core (equal tiles on all do more than performance cores alone)"
+                .to_owned();
+        }
+        if self.others.is_empty() || threads > self.cores.len() {
+            return if machine.source == "affinity" {
+                "one thread to each CPU (cores are hidden)".to_owned()
+            } else {
+                "one thread to a physical core".to_owned()
+            };
+        }
+        format!(
+            "one thread to a performance core (with equal tiles the {} efficiency cores would hold the others up)",
+            self.others.len()
+        )
+    }
+}
+
+/// What equal tiles on all these cores do in a time, in performance cores' cycles: their number at the pace of the slowest.
+/// Nothing when a clock is unknown.
+fn work(cores: &[Core]) -> f64 {
+    let pace = |core: &Core| {
+        let share = match core.kind {
+            Some(CoreKind::Efficiency) => 0.5,
+            _ => 1.0,
+        };
+        core.clock_max_mhz.unwrap_or(0.0) * share
+    };
+    let slowest = cores.iter().map(pace).fold(f64::INFINITY, f64::min);
+    cores.len() as f64 * slowest
+}
+
+/// What a core shares with its neighbours: package, NUMA node, L3 cache.
+fn neighbourhood(machine: &Machine, core: &Core) -> [usize; 3] {
+    let cpu = core.cpus.0.first().copied().unwrap_or(0);
+    [
+        core.package,
+        machine.numa_node_of(cpu).map_or(0, |node| node.index),
+        machine.cache_of(cpu, 3).unwrap_or(0),
+    ]
+}
+
+fn compact(machine: &Machine, cores: &[Core]) -> Vec<Core> {
+    let mut cores = cores.to_vec();
+    // Stable: within an L3 cache, hwloc's order of neighbours stays.
+    cores.sort_by_cached_key(|core| neighbourhood(machine, core));
+    cores
+}
+
+fn scatter(machine: &Machine, cores: &[Core]) -> Vec<Core> {
+    let keyed = cores
+        .iter()
+        .map(|core| (neighbourhood(machine, core), core.clone()))
+        .collect();
+    in_turn(keyed, 0)
+}
+
+/// Deals out: groups by the key's part at this depth, orders each group by the parts below, then takes one of each in turn.
+fn in_turn(cores: Vec<([usize; 3], Core)>, depth: usize) -> Vec<Core> {
+    if depth == 3 {
+        return cores.into_iter().map(|(_, core)| core).collect();
+    }
+    let mut groups: BTreeMap<usize, Vec<([usize; 3], Core)>> = BTreeMap::new();
+    for (key, core) in cores {
+        groups.entry(key[depth]).or_default().push((key, core));
+    }
+    let mut groups: Vec<_> = groups
+        .into_values()
+        .map(|group| in_turn(group, depth + 1).into_iter())
+        .collect();
+    let mut dealt = Vec::new();
+    loop {
+        let before = dealt.len();
+        dealt.extend(groups.iter_mut().filter_map(Iterator::next));
+        if dealt.len() == before {
+            return dealt;
+        }
+    }
+}
