@@ -1,9 +1,12 @@
 # Thin: each recipe is a few lines, the logic is in the programs.
 # hwlocality asks pkg-config for the static set, so the link names udev, which nothing then uses.
-PACKAGES := gcc libc6-dev pkg-config libhwloc-dev libudev-dev libopenblas-pthread-dev
-TEST_PACKAGES := squashfs-tools docker.io busybox-static minisign umoci skopeo docker-registry openssl debootstrap python3
+PACKAGES := gcc libc6-dev pkg-config libhwloc-dev libudev-dev libopenblas-pthread-dev python3-pip
+TEST_PACKAGES := squashfs-tools docker.io busybox-static minisign umoci skopeo docker-registry openssl debootstrap python3 \
+	libopenblas0-pthread libopenblas0-openmp libopenblas0-serial libblis4-pthread libblis4-openmp libblas3
 BENCH_PACKAGES := python3-venv squashfuse squashfs-tools debootstrap
 CARGO ?= cargo
+# The second OpenBLAS in bench.run, newer than Debian's. `make bench.run BLAS=` packs none.
+BLAS := $(if $(filter x86_64,$(shell uname -m)),target/blas/libscipy_openblas.so)
 
 .PHONY: run test article lint setup setup-test setup-bench speed start codec clean FORCE
 
@@ -17,8 +20,11 @@ setup-bench: WANTED = $(BENCH_PACKAGES)
 setup setup-test setup-bench:
 	@./.ci/install-packages $(WANTED)
 
-bench.run: target/release/bench target/release/bundle
-	target/release/bundle pack --force --exe target/release/bench -o $@
+bench.run: target/release/bench target/release/bundle $(BLAS)
+	target/release/bundle pack --force --exe target/release/bench $(BLAS:%=--library %) -o $@
+
+target/blas/libscipy_openblas.so: .ci/fetch-openblas | setup
+	.ci/fetch-openblas $@
 
 # cargo knows what is out of date; make only needs to ask it.
 target/release/bench target/release/bundle &: FORCE | setup

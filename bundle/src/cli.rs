@@ -110,6 +110,10 @@ pub struct PackFlags {
     /// Also pack the file or directory SRC as DST in the image (may be repeated)
     #[arg(long, value_name = "SRC:DST", value_parser = parse_include, conflicts_with_all = ["image", "what"])]
     include: Vec<Include>,
+    /// Also pack a library that the program loads by name when it runs, beside the program's own, with what it needs (may be
+    /// repeated)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["image", "what"])]
+    library: Vec<PathBuf>,
     /// Set a variable for the payload unless its user has set it (may be repeated)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
     env: Vec<(String, String)>,
@@ -159,6 +163,7 @@ impl PackFlags {
             let packed = Packed::Program {
                 executable: executable.clone(),
                 includes: self.include,
+                libraries: self.library,
                 options,
             };
             (executable, packed)

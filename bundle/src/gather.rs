@@ -42,10 +42,17 @@ pub struct Include {
     pub destination: String,
 }
 
-/// The program with its loader and libraries, and what was asked for besides.
-pub(crate) fn gather(executable: &Path, includes: &[Include]) -> Result<(Tree, Payload)> {
+/// The program with its loader and libraries, those that it loads when it runs, and what was asked for besides.
+pub(crate) fn gather(
+    executable: &Path,
+    libraries: &[PathBuf],
+    includes: &[Include],
+) -> Result<(Tree, Payload)> {
     let mut tree = Tree::new();
     let payload = add_program(&mut tree, executable)?;
+    for library in libraries {
+        add_library(&mut tree, library, &payload)?;
+    }
     for include in includes {
         add_path(&mut tree, &include.source, &include.destination)?;
     }
@@ -77,7 +84,16 @@ fn add_program(tree: &mut Tree, executable: &Path) -> Result<Payload> {
         });
     };
     let loader = add_loader(tree, interpreter)?;
-    let loader_name = interpreter.rsplit('/').next().unwrap_or_default();
+    add_needed(tree, executable, &found, &loader)?;
+    Ok(Payload::Program {
+        executable: program,
+        loader: Some(loader),
+    })
+}
+
+/// Adds what a program or library needs, but for what is there already: a loader, too, takes one library of a name.
+fn add_needed(tree: &mut Tree, of: &Path, found: &DependencyTree, loader: &Loader) -> Result<()> {
+    let loader_name = loader.path.rsplit('/').next().unwrap_or_default();
     // The order of a hash map would make bundles differ from one packing to the next.
     let libraries: BTreeMap<_, _> = found
         .libraries
@@ -85,13 +101,34 @@ fn add_program(tree: &mut Tree, executable: &Path) -> Result<Payload> {
         .filter(|(name, _)| *name != loader_name)
         .collect();
     for (name, library) in libraries {
-        let source = found_at(name, library, executable, &found)?;
-        add_file(tree, source, &format!("{LIBRARY_DIR}/{name}"), false)?;
+        let destination = format!("{LIBRARY_DIR}/{name}");
+        if !tree.contains_key(&destination) {
+            let source = found_at(name, library, of, found)?;
+            add_file(tree, source, &destination, false)?;
+        }
     }
-    Ok(Payload::Program {
-        executable: program,
+    Ok(())
+}
+
+/// A library that the program loads when it runs, where its loader looks for it.
+fn add_library(tree: &mut Tree, library: &Path, payload: &Payload) -> Result<()> {
+    let cannot_add = || format!("cannot add the library '{}'", library.display());
+    let Payload::Program {
         loader: Some(loader),
-    })
+        ..
+    } = payload
+    else {
+        bail!(
+            "{}: the program has no loader, so it loads none",
+            cannot_add()
+        );
+    };
+    let Some(name) = library.file_name().and_then(|name| name.to_str()) else {
+        bail!("{}: its name is not UTF-8 (rename it)", cannot_add());
+    };
+    add_file(tree, library, &format!("{LIBRARY_DIR}/{name}"), false)?;
+    let found = libraries_of(library)?;
+    add_needed(tree, library, &found, loader)
 }
 
 /// What the program needs, found without running it, the way the dynamic loader would.

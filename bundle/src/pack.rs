@@ -57,6 +57,8 @@ pub enum Packed {
         executable: PathBuf,
         /// What is packed besides.
         includes: Vec<Include>,
+        /// Libraries that the program loads when it runs.
+        libraries: Vec<PathBuf>,
         /// How the image is compressed.
         options: ImageOptions,
     },
@@ -82,10 +84,14 @@ pub fn pack(plan: &PackPlan) -> Result<()> {
         Packed::Program {
             executable,
             includes,
+            libraries,
             options,
         } => {
             check_machines(&launcher, executable)?;
-            let (tree, payload) = gather(executable, includes)?;
+            for library in libraries {
+                check_machines(&launcher, library)?;
+            }
+            let (tree, payload) = gather(executable, libraries, includes)?;
             let compressing = spinner(format!("compressing {:.1} MB", size_of(&tree) as f64 / 1e6));
             let image = make_image(&tree, *options, plan.created_s)?;
             compressing.finish_and_clear();

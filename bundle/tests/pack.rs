@@ -5,9 +5,9 @@ mod common;
 use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use bundle::{VerifyPlan, pack, verify};
+use bundle::{Packed, VerifyPlan, pack, verify};
 use bundle_format::Bundle;
 use bundle_runtime::{Ownership, unpack_with_threads};
 use common::{PROGRAM, names_in, plan, refuse_in, sample};
@@ -81,7 +81,48 @@ fn what_is_packed_comes_out_again() {
 }
 
 #[test]
+fn a_library_comes_with_what_it_needs() {
+    let scratch = tempfile::tempdir().unwrap();
+    let output = scratch.path().join("cat.run");
+    let mut plan = plan(output.clone(), vec![]);
+    let Packed::Program { libraries, .. } = &mut plan.packed else {
+        panic!("a program");
+    };
+    // The loader of programs knows where it is; it needs more than cat does.
+    *libraries = vec![library("libstdc++.so.6")];
+    pack(&plan).unwrap();
+    verify_file(&output);
+    let bytes = fs::read(&output).unwrap();
+    let layout = Bundle::parse(&bytes).unwrap().trailer().layout;
+    let image = bytes[layout.image().start as usize..layout.image().end as usize].to_vec();
+    let image = bundle_squashfs::Image::open(&image).unwrap();
+    let unpacked = tempfile::tempdir().unwrap();
+    let directory = fs::File::open(unpacked.path()).unwrap();
+    unpack_with_threads(&image, directory.as_fd(), Ownership::OfCaller, 1).unwrap();
+    let names = names_in(&unpacked.path().join("usr/lib"));
+    for name in ["libc.so.6", "libgcc_s.so.1", "libm.so.6", "libstdc++.so.6"] {
+        assert!(names.iter().any(|other| other == name), "{names:?}");
+    }
+}
+
+/// A library of this host.
+fn library(name: &str) -> PathBuf {
+    let directory = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    Path::new(&directory).join(name)
+}
+
+#[test]
 fn what_cannot_be_packed_is_said_in_one_line() {
+    check_refusal(
+        &["--exe", PROGRAM, "--library", "/no/such.so"],
+        1,
+        "cannot read '/no/such.so'",
+    );
+    check_refusal(
+        &["--exe", PROGRAM, "--library", "/etc/passwd"],
+        1,
+        "it is not an ELF program",
+    );
     check_refusal(&["--exe", "/no/such"], 1, "cannot read '/no/such'");
     check_refusal(&["--exe", "/etc/passwd"], 1, "it is not an ELF program");
     check_refusal(

@@ -52,6 +52,10 @@ pub struct RunArgs {
     #[arg(long, default_value = "small", value_name = "SIZE[,SIZE...]")]
     pub size: String,
 
+    /// What to measure: matmul-norm, gemm, lu-solve, triad (memory bandwidth), fma-peak; several separated by commas
+    #[arg(long, default_value = "matmul-norm", value_name = "NAME[,NAME...]")]
+    pub kernel: String,
+
     /// Type of the elements: f64 or f32 (float64 and float32 mean the same), or both separated by a comma
     #[arg(long, default_value = "f64", value_name = "TYPE[,TYPE]")]
     pub dtype: String,
@@ -60,6 +64,21 @@ pub struct RunArgs {
     /// commas [default: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else physical]
     #[arg(long, value_name = "N[,N...]", allow_hyphen_values = true)]
     pub threads: Option<String>,
+
+    /// What multiplies: bundled (the OpenBLAS in this program), newest (the newer one that bench.run carries), system
+    /// (this host's), all (all that bench.run carries), or the path of any CBLAS library; several separated by commas
+    #[arg(long, default_value = "bundled", value_name = "BLAS[,BLAS...]")]
+    pub blas: String,
+
+    /// Who shares a product out among the threads: team (one tile for each thread, the library uses one thread in each) or
+    /// library (it is called once and uses its own threads, as numpy does)
+    #[arg(long, default_value = "team", value_name = "DRIVER")]
+    pub driver: String,
+
+    /// Compute C in panels of 2048 rows, so that matmul-norm takes the memory of two matrices instead of three; a little
+    /// slower, and recorded as such
+    #[arg(long)]
+    pub panels: bool,
 
     /// Timed repetitions of each case; with --until, the least number of them
     #[arg(
@@ -124,6 +143,14 @@ pub struct RunArgs {
     #[arg(long, short, default_value = "bench-results", value_name = "DIR|-")]
     pub output: PathBuf,
 
+    /// Measure the machine's own limits beside the cases (the default; takes half a second)
+    #[arg(long, overrides_with = "no_peak")]
+    pub peak: bool,
+
+    /// Do not measure the machine's own limits
+    #[arg(long, overrides_with = "peak")]
+    pub no_peak: bool,
+
     /// Draw no plot beside the record
     #[arg(long)]
     pub no_plot: bool,
@@ -148,6 +175,7 @@ Examples:
   bench --size 500..5000:500 --threads 1,physical
                                           a sweep over sizes and threads, interrupted and resumed as you like
   bench --size 2000 --until 1%            as many repetitions as the median's precision takes
+  bench --size 2000 --blas all            every library that bench.run carries, one case each
   OMP_NUM_THREADS=8 bench                 threads chosen by the environment
   bench --size test --output -            the record on standard output, no file
 

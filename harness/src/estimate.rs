@@ -1,17 +1,18 @@
-//! What a plan will take: the times of one small product for each type and number of threads, scaled to each case.
+//! What a plan will take: the times of one small run for each kernel, type and number of threads, scaled to each case.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use kernels::Dtype;
+use kernels::{Definition, Dtype};
 
 use crate::exit::Failure;
 use crate::measure::{self, NoProbe, timed};
 use crate::plan::{CasePlan, Plan, gigabytes};
 use crate::warmup::{TIME_MAX_S, Warmup};
 
-/// The largest matrices that are multiplied to find out what others will take.
-const PROBE_N_MAX: usize = 1000;
+/// The largest run that finds out what others will take: the operations of a product of n = 1000, and its memory.
+const PROBE_FLOP_MAX: f64 = 2.1e9;
+const PROBE_BYTES_MAX: u64 = 32 << 20;
 
 /// What starting threads and keeping a line of the journal take, for each visit.
 const VISIT_S: f64 = 0.003;
@@ -19,11 +20,15 @@ const VISIT_S: f64 = 0.003;
 /// The repetitions that warming up usually takes where they are short.
 const WARMUPS: f64 = 4.0;
 
-/// The times of one product.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The times of one small run.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
+    /// What ran.
+    pub kernel: &'static Definition,
     /// The type of the elements.
     pub dtype: Dtype,
+    /// Which library multiplied.
+    pub blas_name: Option<String>,
     /// How many threads computed.
     pub threads: usize,
     /// The order of the matrices.
@@ -47,25 +52,43 @@ pub struct Estimate {
     pub needed_bytes: u64,
 }
 
-/// Multiplies small matrices with every type and number of threads of the plan.
+/// Runs every kernel once with every type and number of threads of the plan, small.
 ///
 /// # Errors
 ///
 /// When memory or threads cannot be had.
 pub fn calibrate(plan: &Plan) -> Result<Vec<Calibration>, Failure> {
-    let largest = plan.cases.iter().map(|case| case.size.n).max();
-    let n = largest.unwrap_or(1).min(PROBE_N_MAX);
     let mut found: Vec<Calibration> = Vec::new();
     for case in &plan.cases {
         if find(&found, case).is_none() {
-            found.push(calibrate_one(n, case.dtype, case.threads)?);
+            let alike = plan.cases.iter().filter(|other| is_alike(case, other));
+            let largest = alike.map(|case| case.size.n).max().unwrap_or(1);
+            found.push(calibrate_one(case, probe_n(case, largest), plan)?);
         }
     }
     Ok(found)
 }
 
-fn calibrate_one(n: usize, dtype: Dtype, threads: usize) -> Result<Calibration, Failure> {
-    let (mut kernel, _) = measure::kernel(n, dtype, threads)?;
+fn is_alike(case: &CasePlan, other: &CasePlan) -> bool {
+    let key = |case: &'_ CasePlan| (case.kernel, case.dtype, case.threads);
+    key(case) == key(other) && case.blas_name == other.blas_name
+}
+
+/// The largest n up to a case's that is still a small run.
+fn probe_n(case: &CasePlan, largest: usize) -> usize {
+    let is_small = |n: usize| {
+        let bytes = (case.kernel.matrix_bytes)(n, case.dtype).unwrap_or(u64::MAX);
+        (case.kernel.flop)(n, case.threads) <= PROBE_FLOP_MAX && bytes <= PROBE_BYTES_MAX
+    };
+    let steps = std::iter::successors(Some(largest), |n| Some(n * 4 / 5));
+    steps
+        .take_while(|n| *n > 1)
+        .find(|n| is_small(*n))
+        .unwrap_or(1)
+}
+
+fn calibrate_one(case: &CasePlan, n: usize, plan: &Plan) -> Result<Calibration, Failure> {
+    let (mut kernel, _) = measure::kernel(case, n, plan)?;
     kernel.prepare(0);
     timed(kernel.as_mut(), &mut NoProbe);
     let begun = Instant::now();
@@ -75,8 +98,10 @@ fn calibrate_one(n: usize, dtype: Dtype, threads: usize) -> Result<Calibration, 
     let begun = Instant::now();
     kernel.verify(norm);
     Ok(Calibration {
-        dtype,
-        threads,
+        kernel: case.kernel,
+        dtype: case.dtype,
+        blas_name: case.blas_name.clone(),
+        threads: case.threads,
         n,
         run_s: elapsed.run_time_s,
         prepare_s,
@@ -85,17 +110,22 @@ fn calibrate_one(n: usize, dtype: Dtype, threads: usize) -> Result<Calibration, 
 }
 
 fn find<'a>(calibrations: &'a [Calibration], case: &CasePlan) -> Option<&'a Calibration> {
-    calibrations
-        .iter()
-        .find(|found| found.dtype == case.dtype && found.threads == case.threads)
+    calibrations.iter().find(|found| {
+        (found.kernel, found.dtype, found.threads) == (case.kernel, case.dtype, case.threads)
+            && found.blas_name == case.blas_name
+    })
 }
 
-/// What a case will take: products as n³, the rest as n².
+/// What a case will take: the run as its operations, the rest as its memory.
 pub fn estimate(case: &CasePlan, plan: &Plan, calibration: &Calibration) -> Estimate {
-    let scale = case.size.n as f64 / calibration.n as f64;
-    let run_s = calibration.run_s * scale.powi(3);
-    let prepare_s = calibration.prepare_s * scale.powi(2);
-    let verify_s = calibration.verify_s * scale.powi(2);
+    let flop = |n| (case.kernel.flop)(n, case.threads);
+    let bytes = |n| (case.kernel.matrix_bytes)(n, case.dtype).unwrap_or(0) as f64;
+    let scale = flop(case.size.n) / flop(calibration.n);
+    let run_s = calibration.run_s * scale;
+    // What takes no memory takes no time to set up.
+    let scale = bytes(case.size.n) / bytes(calibration.n).max(1.0);
+    let prepare_s = calibration.prepare_s * scale;
+    let verify_s = calibration.verify_s * scale;
     let repetition_s = prepare_s + run_s;
     let warmups = match plan.warmup {
         Warmup::Fixed(count) => count as f64,
@@ -218,6 +248,7 @@ fn duration(time_s: f64) -> Duration {
 pub fn seconds(time: Duration) -> String {
     let s = time.as_secs_f64();
     match s {
+        ..0.00001 => format!("{:.0} ns", s * 1e9),
         ..0.001 => format!("{:.1} µs", s * 1e6),
         ..0.1 => format!("{:.1} ms", s * 1e3),
         ..10.0 => format!("{s:.1} s"),
@@ -242,13 +273,18 @@ mod tests {
         let sizes = Size::parse_list(sizes).unwrap();
         let cases = sizes.into_iter().flat_map(|size| {
             [1, 16].map(|threads| CasePlan {
+                kernel: kernels::registry::KERNELS[0],
                 size: size.clone(),
                 dtype: Dtype::F64,
                 threads,
+                blas: kernels::Blas::bundled(),
+                blas_name: None,
             })
         });
         Plan {
             cases: cases.collect(),
+            libraries: Vec::new(),
+            driver: kernels::Driver::Team,
             order,
             target,
             warmup: Warmup::Auto,
@@ -265,6 +301,7 @@ mod tests {
                 limited_by: LimitedBy::Host,
             },
             warnings: Vec::new(),
+            peak: false,
             inject_fault: false,
         }
     }
@@ -272,7 +309,9 @@ mod tests {
     fn calibrations() -> Vec<Calibration> {
         [1, 16]
             .map(|threads| Calibration {
+                kernel: kernels::registry::KERNELS[0],
                 dtype: Dtype::F64,
+                blas_name: None,
                 threads,
                 n: 1000,
                 run_s: 0.040 / threads as f64,
@@ -296,8 +335,8 @@ mod tests {
             &expect![[r"
                 plan: 10 cases in interleaved order, 3 repeats each, about 4 min, 3.0 GB of memory
                   case                             a repeat   in all  memory
-                  test (n = 100), f64, 1 thread     40.0 µs   9.7 ms  0.1 GB
-                  test (n = 100), f64, 16 threads    2.5 µs   9.4 ms  0.6 GB
+                  test (n = 100), f64, 1 thread     40.4 µs   9.7 ms  0.1 GB
+                  test (n = 100), f64, 16 threads   2522 ns   9.4 ms  0.6 GB
                   n = 1000, f64, 1 thread           40.0 ms    0.4 s  0.1 GB
                   n = 1000, f64, 16 threads          2.5 ms  64.5 ms  0.6 GB
                   n = 4000, f64, 1 thread             2.6 s     11 s  0.5 GB

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use kernels::Dtype;
+use kernels::{Definition, Dtype, registry};
 use results::record::{Threads, Topology};
 
 use crate::exit::Failure;
@@ -13,38 +13,66 @@ use crate::threads::{self, ThreadsError};
 /// The most cases that one run measures.
 pub const CASES_MAX: usize = 10_000;
 
-/// Combines sizes, types and numbers of threads, in this order from the outer to the inner; what was named twice is
+/// Combines kernels, sizes, types and numbers of threads, in this order from the outer to the inner; what was named twice is
 /// measured once.
 ///
 /// # Errors
 ///
 /// When they are too many.
 pub fn cases(
+    kernels: &[&'static Definition],
     sizes: &[Size],
     dtypes: &[Dtype],
     threads: &[Threads],
 ) -> Result<Vec<CasePlan>, Failure> {
     let mut seen = HashSet::new();
     let mut cases = Vec::new();
-    for size in sizes {
+    for (kernel, size) in kernels
+        .iter()
+        .flat_map(|kernel| sizes.iter().map(move |size| (*kernel, size)))
+    {
         for dtype in dtypes {
             for threads in threads {
-                if seen.insert((size.n, dtype.size_bytes(), threads.count)) {
+                if seen.insert((kernel.name, size.n, dtype.size_bytes(), threads.count)) {
                     cases.push(CasePlan {
+                        kernel,
                         size: size.clone(),
                         dtype: *dtype,
                         threads: threads.count,
+                        blas: kernels::Blas::bundled(),
+                        blas_name: None,
                     });
                 }
             }
             if cases.len() > CASES_MAX {
                 return Err(Failure::usage(anyhow::anyhow!(
-                    "cannot measure so many cases: sizes, types and threads combine to more than {CASES_MAX} (choose a larger step)"
+                    "cannot measure so many cases: kernels, sizes, types and threads combine to more than {CASES_MAX} (choose a larger step)"
                 )));
             }
         }
     }
     Ok(cases)
+}
+
+/// Finds kernels whose names are separated by commas; matmul-norm in panels if so asked.
+///
+/// # Errors
+///
+/// When there is none of a name, or none in panels.
+pub fn kernels(text: &str, panels: bool) -> Result<Vec<&'static Definition>, Failure> {
+    let find = |name: &str| registry::find(name.trim()).map_err(Failure::usage);
+    let found: Vec<&'static Definition> = text.split(',').map(find).collect::<Result<_, _>>()?;
+    if !panels {
+        return Ok(found);
+    }
+    let usual = registry::KERNELS[0];
+    if found.iter().all(|kernel| *kernel == usual) {
+        return Ok(vec![&kernels::panels::DEFINITION]);
+    }
+    Err(Failure::usage(anyhow::anyhow!(
+        "cannot compute '{text}' in panels: only {} can be (leave out --panels)",
+        usual.name
+    )))
 }
 
 /// Reads types separated by commas.
@@ -142,10 +170,38 @@ mod tests {
     }
 
     #[test]
+    fn kernels_are_combined_with_sizes() {
+        let planned = |names: &str| {
+            let sizes = Size::parse_list("test,200").unwrap();
+            let threads = threads(Some("1"), |_| None, &topology(), 64).unwrap();
+            kernels(names, false).map(|kernels| {
+                let cases = cases(&kernels, &sizes, &[Dtype::F64], &threads).unwrap();
+                let case = |case: &CasePlan| format!("{} {}", case.kernel.name, case.size.n);
+                cases.iter().map(case).collect::<Vec<_>>().join(", ")
+            })
+        };
+        assert_eq!(planned("gemm").unwrap(), "gemm 100, gemm 200");
+        assert_eq!(
+            planned("matmul-norm, triad").unwrap(),
+            "matmul-norm 100, matmul-norm 200, triad 100, triad 200"
+        );
+        assert_eq!(
+            planned("gemm,linpack").unwrap_err().to_string(),
+            "cannot measure 'linpack': no kernel has this name (there are matmul-norm, gemm, lu-solve, triad, fma-peak)"
+        );
+    }
+
+    #[test]
     fn duplicates_are_measured_once() {
         let sizes = Size::parse_list("100..300:100,test,200").unwrap();
         let threads = threads(Some("1,2"), |_| None, &topology(), 64).unwrap();
-        let cases = cases(&sizes, &dtypes("f64,float64").unwrap(), &threads).unwrap();
+        let cases = cases(
+            &kernels("matmul-norm,matmul-norm", false).unwrap(),
+            &sizes,
+            &dtypes("f64,float64").unwrap(),
+            &threads,
+        )
+        .unwrap();
         let keys: Vec<(usize, usize)> = cases
             .iter()
             .map(|case| (case.size.n, case.threads))
@@ -160,8 +216,22 @@ mod tests {
     fn too_many_cases_are_refused() {
         let sizes = Size::parse_list("1..9999:1").unwrap();
         let threads = threads(Some("1,2"), |_| None, &topology(), 64).unwrap();
-        let error = cases(&sizes, &[Dtype::F64], &threads).unwrap_err();
+        let error = cases(
+            &kernels("gemm", false).unwrap(),
+            &sizes,
+            &[Dtype::F64],
+            &threads,
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("more than 10000"), "{error}");
-        assert!(cases(&sizes, &[Dtype::F64], &threads[..1]).is_ok());
+        assert!(
+            cases(
+                &kernels("gemm", false).unwrap(),
+                &sizes,
+                &[Dtype::F64],
+                &threads[..1],
+            )
+            .is_ok()
+        );
     }
 }

@@ -13,9 +13,12 @@ pub mod estimate;
 pub mod exit;
 #[cfg(test)]
 mod fakehost;
+pub mod frequency;
 pub mod grid;
 pub mod host;
 pub mod interrupt;
+pub mod libraries;
+pub mod limit;
 pub mod measure;
 pub mod memory;
 pub mod order;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use kernels::{Driver, Dtype, Kernel, Multiplier, Team, flop, matmul_norm};
+use kernels::verify::NormCheck;
+use kernels::{Kernel, Multiplier, Team, flop};
 use results::record::{Case, Sample, Verification};
 use results::sampling::{WarmupEnd, WarmupSample};
 
@@ -77,7 +78,7 @@ impl<'a> Session<'a> {
         plan: &'a Plan,
         clock_resolution_s: f64,
     ) -> Result<Self, Failure> {
-        let (kernel, threads_used) = kernel(case.size.n, case.dtype, case.threads)?;
+        let (kernel, threads_used) = kernel(case, case.size.n, plan)?;
         Ok(Self {
             case,
             plan,
@@ -111,10 +112,15 @@ impl<'a> Session<'a> {
             kernel: self.kernel.name().to_owned(),
             n: self.case.size.n,
             dtype: self.case.dtype.to_string(),
+            blas: self.case.blas_name.clone(),
+            driver: Some(self.plan.driver.to_string()),
+            panel_rows: self.kernel.panel_rows(),
             threads_requested: self.case.threads,
             threads_used: self.threads_used,
             matrix_bytes: self.kernel.matrix_bytes(),
             flop: self.kernel.flop(),
+            bytes: self.kernel.bytes(),
+            peak: None,
             samples,
             warmup_samples,
             warmup_ended,
@@ -166,6 +172,8 @@ impl<'a> Session<'a> {
             kernel.damage();
         }
         let verification = kernel.verify(norm);
+        let of_norm =
+            |figure: fn(&NormCheck) -> f64| verification.norm.as_ref().map_or(f64::NAN, figure);
         let mut sample = Sample {
             seed,
             run_time_s: elapsed.run_time_s,
@@ -176,10 +184,10 @@ impl<'a> Session<'a> {
                 passed: verification.passed(),
                 scaled_residual: verification.scaled_residual,
                 scaled_residual_bound: verification.scaled_residual_bound,
-                norm_error: verification.norm_error,
-                norm_error_bound: verification.norm_error_bound,
-                norm_expected: verification.norm_expected,
-                norm_tolerance: verification.norm_tolerance,
+                norm_error: of_norm(|check| check.error),
+                norm_error_bound: of_norm(|check| check.error_bound),
+                norm_expected: of_norm(|check| check.expected),
+                norm_tolerance: of_norm(|check| check.tolerance),
             },
             conditions: None,
         };
@@ -207,28 +215,30 @@ pub fn timed(kernel: &mut dyn Kernel, probe: &mut dyn Probe) -> (f64, Elapsed) {
     (result, sum)
 }
 
-/// A kernel with this many threads, and how many it uses.
+/// A case's kernel of this size with its threads, and how many it uses.
 ///
 /// # Errors
 ///
 /// When the memory or the threads cannot be had.
 pub fn kernel(
+    case: &CasePlan,
     n: usize,
-    dtype: Dtype,
-    threads: usize,
+    plan: &Plan,
 ) -> Result<(Box<dyn Kernel + Send>, usize), Failure> {
     let failed = |error: anyhow::Error| Failure::new(Exit::System, error);
-    let cpus = placement(threads);
+    let cpus = placement(case.threads);
     // Everything that is shared out is shared out among these threads, and this one is among them.
-    let team = Team::new(threads, cpus.as_deref()).map_err(|error| failed(error.into()))?;
+    let team = Team::new(case.threads, cpus.as_deref()).map_err(|error| failed(error.into()))?;
     let threads_used = team.size();
-    let multiplier = Multiplier::new(Arc::new(team), Driver::Team).map_err(Failure::usage)?;
-    let kernel = matmul_norm::boxed(n, dtype, multiplier).map_err(|error| failed(error.into()))?;
+    let multiplier =
+        Multiplier::with_blas(case.blas, Arc::new(team), plan.driver).map_err(Failure::usage)?;
+    let kernel =
+        (case.kernel.make)(n, case.dtype, multiplier).map_err(|error| failed(error.into()))?;
     Ok((kernel, threads_used))
 }
 
 /// The CPUs that this many threads are bound to, one for each; `None` leaves them to the system.
-fn placement(threads: usize) -> Option<Vec<usize>> {
+pub(crate) fn placement(threads: usize) -> Option<Vec<usize>> {
     let _ = threads;
     None
 }

@@ -6,6 +6,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::cgroup;
+use crate::size::N_MAX;
 
 /// Memory besides the matrices, whatever the number of threads: the program, the verification's vectors, the plot.
 const OVERHEAD_BYTES: u64 = 32 << 20;
@@ -80,10 +81,23 @@ fn overhead_bytes(threads: usize) -> u64 {
     OVERHEAD_BYTES + threads as u64 * OVERHEAD_PER_THREAD_BYTES
 }
 
-/// The largest n, rounded down to a multiple of 100 where it is large, whose three matrices fit into what is available.
-pub fn largest_n(available_bytes: u64, element_bytes: usize, threads: usize) -> usize {
-    let for_matrices = available_bytes.saturating_sub(overhead_bytes(threads));
-    let n = (for_matrices / (3 * element_bytes as u64)).isqrt() as usize;
+/// The largest n, rounded down to a multiple of 100 where it is large, whose matrices fit into what is available.
+/// `matrix_bytes` says what those of an n take, and never less for a larger n.
+pub fn largest_n(
+    available_bytes: u64,
+    threads: usize,
+    matrix_bytes: impl Fn(usize) -> u64,
+) -> usize {
+    let fits = |n: usize| needed_bytes(matrix_bytes(n), threads) <= available_bytes;
+    let (mut n, mut too_large) = (0, N_MAX + 1);
+    while n + 1 < too_large {
+        let middle = usize::midpoint(n, too_large);
+        if fits(middle) {
+            n = middle;
+        } else {
+            too_large = middle;
+        }
+    }
     if n > 1000 { n - n % 100 } else { n }
 }
 
@@ -130,10 +144,11 @@ mod tests {
     #[test]
     fn the_largest_n_fits_and_the_next_does_not() {
         let available = 24_000_000_000;
-        let n = largest_n(available, 8, 2) as u64;
+        let matrix_bytes = |n: usize| (n as u64).saturating_mul(24 * n as u64);
+        let n = largest_n(available, 2, matrix_bytes) as u64;
         assert!(needed_bytes(3 * 8 * n * n, 2) <= available);
         assert!(needed_bytes(3 * 8 * (n + 100) * (n + 100), 2) > available);
-        assert_eq!(largest_n(0, 8, 2), 0);
+        assert_eq!(largest_n(0, 2, matrix_bytes), 0);
     }
 
     #[test]

@@ -4,17 +4,18 @@ use std::env;
 use std::fmt;
 use std::path::PathBuf;
 
-use kernels::{Dtype, matmul_norm, openblas};
+use kernels::{Blas, Definition, Driver, Dtype, registry};
 use results::record;
 
 use crate::cli::RunArgs;
 use crate::exit::Failure;
+use crate::libraries::{self, Selected};
 use crate::memory::{self, Memory};
 use crate::order::Order;
 use crate::precision::Target;
 use crate::size::Size;
 use crate::warmup::Warmup;
-use crate::{cgroup, grid, threads, topology};
+use crate::{cgroup, grid, limit, threads, topology};
 
 /// What will be measured, and where the result goes.
 #[derive(Debug)]
@@ -23,6 +24,10 @@ pub struct Plan {
     pub cases: Vec<CasePlan>,
     /// In which order they are visited.
     pub order: Order,
+    /// The libraries that are measured with.
+    pub libraries: Vec<Selected>,
+    /// Who shares products out.
+    pub driver: Driver,
     /// How often each is repeated.
     pub target: Target,
     /// Untimed repetitions before that.
@@ -33,6 +38,8 @@ pub struct Plan {
     pub threads: record::Threads,
     /// Where records go.
     pub destination: Destination,
+    /// Whether the machine's own limits are measured.
+    pub peak: bool,
     /// Whether a plot is drawn beside the record.
     pub plot: bool,
     /// What is printed.
@@ -50,18 +57,24 @@ pub struct Plan {
 /// One case to be measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CasePlan {
+    /// What is measured.
+    pub kernel: &'static Definition,
     /// The matrices' order.
     pub size: Size,
     /// Their elements' type.
     pub dtype: Dtype,
     /// How many threads compute.
     pub threads: usize,
+    /// The library that multiplies.
+    pub blas: Blas,
+    /// What it is called, where another one was asked for than the linked one, or several.
+    pub blas_name: Option<String>,
 }
 
 impl CasePlan {
     /// Memory that measuring it takes in all.
     pub fn needed_bytes(&self) -> u64 {
-        let matrices = matmul_norm::matrix_bytes(self.size.n, self.dtype).unwrap_or(u64::MAX);
+        let matrices = (self.kernel.matrix_bytes)(self.size.n, self.dtype).unwrap_or(u64::MAX);
         memory::needed_bytes(matrices, self.threads)
     }
 }
@@ -69,11 +82,20 @@ impl CasePlan {
 impl fmt::Display for CasePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.threads == 1 { "" } else { "s" };
+        // The usual kernel needs no mention.
+        let kernel = match self.kernel.name {
+            usual if usual == registry::KERNELS[0].name => String::new(),
+            other => format!("{other}, "),
+        };
         write!(
             f,
-            "{}, {}, {} thread{plural}",
+            "{kernel}{}, {}, {} thread{plural}",
             self.size, self.dtype, self.threads
-        )
+        )?;
+        match &self.blas_name {
+            Some(name) => write!(f, ", {name}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -110,30 +132,43 @@ impl Plan {
         let limits = cgroup::limits();
         let topology = topology::read(limits.cpu_quota);
         let memory = memory::available(&limits);
-        let library_max = openblas::describe().threads_max;
+        let libraries = libraries::select(&args.blas)?;
+        let library_max = libraries::callers_max(&libraries);
         let threads = grid::threads(args.threads.as_deref(), variable, &topology, library_max)
             .map_err(Failure::usage)?;
-        let sizes = Size::parse_list(&args.size).map_err(Failure::usage)?;
-        let cases = grid::cases(&sizes, &grid::dtypes(&args.dtype)?, &threads)?;
+        let cases = grid::cases(
+            &grid::kernels(&args.kernel, args.panels)?,
+            &Size::parse_list(&args.size).map_err(Failure::usage)?,
+            &grid::dtypes(&args.dtype)?,
+            &threads,
+        )?;
         for case in &cases {
             check_memory(case, &memory)?;
         }
+        let cases = libraries::by_each(cases, &libraries)?;
         let seed = seed(&args.seed)?;
         let repeats = count("--repeats", &args.repeats, 1)?;
         Ok(Self {
+            warnings: [
+                warnings(&threads, &topology),
+                cache_warnings(&cases, limit::last_level_bytes(&topology.caches)),
+            ]
+            .concat(),
             order: order(args.order.as_deref(), cases.len(), seed)?,
             cases,
+            libraries,
+            driver: driver(&args.driver)?,
             target: Target::new(repeats, args.until.as_deref(), args.max_time.as_deref())
                 .map_err(Failure::usage)?,
             warmup: warmup(&args.warmup)?,
             seed,
-            warnings: warnings(&threads, &topology),
             threads: most(threads),
             destination: if args.output.as_os_str() == "-" {
                 Destination::Stdout
             } else {
                 Destination::Directory(args.output.clone())
             },
+            peak: !args.no_peak,
             plot: !args.no_plot,
             verbosity: verbosity(args),
             topology,
@@ -169,6 +204,16 @@ fn order(text: Option<&str>, cases: usize, seed: u64) -> Result<Order, Failure> 
         Some("random") => Ok(Order::Random(seed)),
         Some(other) => Err(Failure::usage(anyhow::anyhow!(
             "cannot use the order '{other}': it is none of interleaved, sequential, random (try --order interleaved)"
+        ))),
+    }
+}
+
+fn driver(text: &str) -> Result<Driver, Failure> {
+    match text {
+        "team" => Ok(Driver::Team),
+        "library" => Ok(Driver::Library),
+        other => Err(Failure::usage(anyhow::anyhow!(
+            "cannot use the driver '{other}': it is neither team nor library (try --driver team)"
         ))),
     }
 }
@@ -217,17 +262,20 @@ fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
         return Ok(());
     };
     let CasePlan {
+        kernel,
         size,
         dtype,
         threads,
+        ..
     } = case;
     let threads = *threads;
-    let matrices = matmul_norm::matrix_bytes(size.n, *dtype).unwrap_or(u64::MAX);
+    let matrix_bytes = |n| (kernel.matrix_bytes)(n, *dtype).unwrap_or(u64::MAX);
+    let matrices = matrix_bytes(size.n);
     let needed = case.needed_bytes();
     if needed <= available_bytes {
         return Ok(());
     }
-    let remedy = match memory::largest_n(available_bytes, dtype.size_bytes(), threads) {
+    let remedy = match memory::largest_n(available_bytes, threads, matrix_bytes) {
         0 => "free some memory".to_owned(),
         n => format!("the largest that fits is --size {n}"),
     };
@@ -237,11 +285,37 @@ fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
         }
         _ => "",
     };
+    let what = if *kernel == registry::KERNELS[0] {
+        String::new()
+    } else {
+        format!("{} of ", kernel.name)
+    };
     Err(Failure::usage(anyhow::anyhow!(
-        "cannot run {size} in {dtype}: it needs {} and {} ({remedy}{single})",
+        "cannot run {what}{size} in {dtype}: it needs {} and {} ({remedy}{single})",
         gigabytes(needed),
         memory.limited_by.describe(&gigabytes(available_bytes)),
     )))
+}
+
+/// Kernels that measure memory measure caches when their arrays fit there: STREAM's rule is four times all last-level caches.
+fn cache_warnings(cases: &[CasePlan], cache_bytes: Option<u64>) -> Vec<String> {
+    let Some(cache_bytes) = cache_bytes else {
+        return Vec::new();
+    };
+    let bytes = |case: &CasePlan| (case.kernel.matrix_bytes)(case.size.n, case.dtype);
+    cases
+        .iter()
+        .filter(|case| case.kernel.bytes.is_some())
+        .filter(|case| bytes(case).is_some_and(|bytes| bytes < 4 * cache_bytes))
+        .map(|case| {
+            format!(
+                "{} of {} takes less than four times the last-level caches ({:.1} MB): it measures caches",
+                case.kernel.name,
+                case.size,
+                cache_bytes as f64 * 1e-6
+            )
+        })
+        .collect()
 }
 
 pub(crate) fn gigabytes(bytes: u64) -> String {
@@ -261,10 +335,17 @@ mod tests {
     };
 
     fn check(size: &str, dtype: Dtype, expected: &Expect) {
+        check_kernel("matmul-norm", size, dtype, expected);
+    }
+
+    fn check_kernel(kernel: &str, size: &str, dtype: Dtype, expected: &Expect) {
         let case = CasePlan {
+            kernel: registry::find(kernel).unwrap(),
             size: Size::parse(size).unwrap(),
             dtype,
             threads: 2,
+            blas: Blas::bundled(),
+            blas_name: None,
         };
         let message = match check_memory(&case, &MEMORY) {
             Ok(()) => "fits".to_owned(),
@@ -297,6 +378,72 @@ mod tests {
                 "cannot run n = 2147483647 in f64: it needs 18446744073.7 GB and this host has 24.0 GB free (the largest that fits is --size 31500)"
             ],
         );
+    }
+
+    #[test]
+    fn each_kernel_takes_its_own_memory() {
+        check_kernel("lu-solve", "38000", Dtype::F64, &expect![["fits"]]);
+        check_kernel(
+            "lu-solve",
+            "huge",
+            Dtype::F64,
+            &expect![
+                "cannot run lu-solve of huge (n = 40000) in f64: it needs 25.7 GB and this host has 24.0 GB free (the largest that fits is --size 38600 or --dtype f32)"
+            ],
+        );
+        check_kernel("triad", "huge", Dtype::F32, &expect![["fits"]]);
+        check_kernel(
+            "gemm",
+            "huge",
+            Dtype::F64,
+            &expect![
+                "cannot run gemm of huge (n = 40000) in f64: it needs 38.5 GB and this host has 24.0 GB free (the largest that fits is --size 31500 or --dtype f32)"
+            ],
+        );
+        check_kernel("fma-peak", "2147483647", Dtype::F64, &expect![["fits"]]);
+    }
+
+    #[test]
+    fn memory_measured_in_a_cache_is_warned_of() {
+        let case = |kernel, size| CasePlan {
+            kernel: registry::find(kernel).unwrap(),
+            size: Size::parse(size).unwrap(),
+            dtype: Dtype::F64,
+            threads: 2,
+            blas: Blas::bundled(),
+            blas_name: None,
+        };
+        let cases = [
+            case("triad", "1000"),
+            case("triad", "small"),
+            case("gemm", "10"),
+        ];
+        expect![[r#"
+            [
+                "triad of n = 1000 takes less than four times the last-level caches (33.6 MB): it measures caches",
+            ]
+        "#]]
+        .assert_debug_eq(&cache_warnings(&cases, Some(32 << 20)));
+        assert!(cache_warnings(&cases, None).is_empty());
+    }
+
+    #[test]
+    fn limits_are_measured_unless_they_are_not_wanted() {
+        for (words, expected) in [
+            (&[][..], true),
+            (&["--no-peak"], false),
+            (&["--no-peak", "--peak"], true),
+            (&["--peak", "--no-peak"], false),
+        ] {
+            let args = parsed(words);
+            assert_eq!(!args.no_peak, expected, "{words:?}");
+        }
+    }
+
+    fn parsed(words: &[&str]) -> RunArgs {
+        use clap::Parser;
+        let words = std::iter::once("bench").chain(words.iter().copied());
+        crate::cli::Cli::try_parse_from(words).unwrap().run
     }
 
     #[test]

@@ -88,7 +88,10 @@ impl<'a> Progress<'a> {
             }
         };
         let name = match self.plan.cases.len() {
-            1 => format!("{}, {}", planned.size, planned.dtype),
+            1 => format!(
+                "{}, {}, {}",
+                planned.kernel.name, planned.size, planned.dtype
+            ),
             cases => format!("case {} of {cases}, {planned}", case + 1),
         };
         self.bar

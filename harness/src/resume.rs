@@ -91,6 +91,9 @@ fn original_args(path: &Path, header: &Header, now: &RunArgs) -> Result<RunArgs,
 /// The cases of a plan as a journal names them.
 pub fn planned(plan: &Plan) -> Vec<PlannedCase> {
     let planned = plan.cases.iter().map(|case| PlannedCase {
+        kernel: case.kernel.name.to_owned(),
+        blas: case.blas_name.clone(),
+        driver: plan.driver.to_string(),
         n: case.size.n,
         dtype: case.dtype.to_string(),
         threads: case.threads,
@@ -154,6 +157,17 @@ fn differences(header: &Header, planned: &[PlannedCase], now: &Record) -> Vec<St
 
 type Fact = (&'static str, String);
 
+/// The libraries' names and files.
+fn libraries(software: &Software) -> String {
+    let of = |blas: &results::record::Blas| {
+        let sum = blas.file.as_ref().map_or("linked", |file| &file.sha256);
+        format!("{} {} ({sum})", blas.name, blas.version)
+    };
+    let others = software.libraries.iter().map(|library| of(&library.blas));
+    let all: Vec<String> = std::iter::once(of(&software.blas)).chain(others).collect();
+    all.join(", ")
+}
+
 fn software(software: &Software) -> Vec<Fact> {
     let blas = &software.blas;
     let bundle = software.bundle.as_ref().map(|bundle| &bundle.digest);
@@ -166,6 +180,7 @@ fn software(software: &Software) -> Vec<Fact> {
         ("the BLAS", format!("{} {}", blas.name, blas.version)),
         ("the BLAS's core", blas.core.clone()),
         ("the BLAS's build", format!("'{}'", blas.config)),
+        ("the set of libraries", libraries(software)),
     ]
 }
 
@@ -231,12 +246,16 @@ mod tests {
             stability: None,
             energy: None,
             grade: None,
+            limits: None,
             warnings: Vec::new(),
         }
     }
 
     fn planned(n: usize) -> Vec<PlannedCase> {
         vec![PlannedCase {
+            kernel: "matmul-norm".to_owned(),
+            blas: None,
+            driver: "team".to_owned(),
             n,
             dtype: "f64".to_owned(),
             threads: 2,

@@ -1,13 +1,16 @@
 //! `bench run`: plan, measure, record, plot, print.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use kernels::Dtype;
+use kernels::kernel::Printed;
 use results::journal::{Header, Journal, Visit};
-use results::record::{Case, Record, SCHEMA_VERSION, Settings};
+use results::record::{Case, Record, SCHEMA_VERSION, Sample, Settings};
 use results::sampling::{Sampling, StoppedBecause};
 use results::{StoreError, StoredRecord, store};
 use time::OffsetDateTime;
@@ -16,14 +19,17 @@ use time::format_description::well_known::Rfc3339;
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, Interrupt};
-use crate::measure::{Event, Probe};
+use crate::measure::{self, Event, Probe};
 use crate::output::{Lines, print_line};
-use crate::plan::{Destination, INJECT_FAULT, Plan, Verbosity};
+use crate::plan::{CasePlan, Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
 use crate::resume::{self, Interrupted};
 use crate::sweep::{Keeper, Outcome, Sweep, SweepEvent};
 use crate::trust::{self, Trust};
-use crate::{clock, estimate, host, software};
+use crate::{clock, estimate, host, libraries, limit, software};
+
+/// How long limits that were measured before the cases hold for these.
+const LIMITS_HOLD: Duration = Duration::from_secs(5);
 
 /// Carries out `bench run`.
 ///
@@ -46,6 +52,9 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let (trust, mut watch) = Trust::begin(Path::new("/"), args.energy);
     let (mut record, visits, keeper) = begin(&plan, &trust, interrupted)?;
     announce(&plan, &record)?;
+    let request = plan.peak.then(|| limit_request(&plan));
+    record.limits = request.as_ref().map(limit::before);
+    let measuring = Instant::now();
     let mut sweep = Sweep::new(&plan, record.settings.clock_resolution_s, started, keeper);
     let outcome = measure_all(&plan, &mut sweep, &visits, &mut watch);
     let has_samples = sweep.taken().iter().any(|taken| *taken > 0);
@@ -53,6 +62,11 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     match outcome {
         Ok(Outcome::Finished { cases, elapsed_s }) => {
             record.cases = cases;
+            if let (Some(request), Some(limits)) = (&request, &mut record.limits) {
+                // A machine drifts: what was measured long ago says little of now.
+                let stale = measuring.elapsed() > LIMITS_HOLD;
+                limit::rate(request, limits, &mut record.cases, stale);
+            }
             record.elapsed_s = elapsed_s;
         }
         Ok(Outcome::Interrupted { signal, done }) => {
@@ -110,6 +124,11 @@ fn begin(
 
 /// Says what should be known before measuring: warnings, and to who sits at a terminal what a sweep will take.
 fn announce(plan: &Plan, record: &Record) -> Result<(), Failure> {
+    if !libraries::is_default(&plan.libraries) {
+        for library in &plan.libraries {
+            eprintln!("bench: {}", libraries::line(library));
+        }
+    }
     for warning in &record.warnings {
         // Who wants to see little finds the host's state in the record.
         if plan.verbosity == Verbosity::Normal || !trust::is_found_before(record, warning) {
@@ -215,6 +234,24 @@ fn interruption(plan: &Plan, journal: Option<&Journal>, signal: i32, done: usize
     failure
 }
 
+/// What of the machine's limits matters to this plan.
+fn limit_request(plan: &Plan) -> limit::Request {
+    let dtypes: Vec<Dtype> = plan.cases.iter().map(|case| case.dtype).collect();
+    // One thread says what a core can do, the most of them what the machine can.
+    let counts = plan.cases.iter().map(|case| case.threads).chain([1]);
+    let counts: BTreeSet<usize> = counts.collect();
+    let placed = |threads| (threads, measure::placement(threads));
+    limit::Request {
+        dtypes: [Dtype::F64, Dtype::F32]
+            .into_iter()
+            .filter(|dtype| dtypes.contains(dtype))
+            .collect(),
+        threads: counts.into_iter().map(placed).collect(),
+        cache_bytes: limit::last_level_bytes(&plan.topology.caches),
+        memory_bytes: plan.memory.available_bytes,
+    }
+}
+
 /// The record of a run that has measured nothing yet.
 fn empty_record(plan: &Plan) -> Record {
     let mut warnings = plan.warnings.clone();
@@ -229,7 +266,7 @@ fn empty_record(plan: &Plan) -> Record {
         started_utc: now_utc(),
         elapsed_s: 0.0,
         host: host::describe(&plan.topology, &plan.memory),
-        software: software::describe(),
+        software: software::describe(&plan.libraries),
         settings: Settings {
             command_line: std::env::args_os()
                 .map(|word| word.to_string_lossy().into_owned())
@@ -252,6 +289,7 @@ fn empty_record(plan: &Plan) -> Record {
         stability: None,
         energy: None,
         grade: None,
+        limits: None,
         warnings,
     }
 }
@@ -275,7 +313,7 @@ fn measure_all(
             case,
             event: Event::Sample(sample),
         } if plan.verbosity != Verbosity::Json => {
-            lines.add(*case, reports::text::seed_line(sample));
+            lines.add(*case, repeat_line(&plan.cases[*case], sample));
         }
         SweepEvent::Done { case } => lines.done(*case),
         _ => {}
@@ -300,6 +338,20 @@ fn measure_all(
     Ok(outcome)
 }
 
+/// What is printed of one repeat.
+fn repeat_line(case: &CasePlan, sample: &Sample) -> String {
+    match case.kernel.printed {
+        Printed::Norm => reports::text::seed_line(sample),
+        Printed::Residual => {
+            let n = case.size.n;
+            // Operations and bytes stand in the same ratio whatever the number of threads.
+            let bytes = case.kernel.bytes.map(|bytes| bytes(n, case.dtype));
+            let rate = reports::Rate::new((case.kernel.flop)(n, 1), bytes);
+            reports::text::residual_line(sample, rate)
+        }
+    }
+}
+
 /// Stores and plots the record and prints what is to be printed.
 fn finish(plan: &Plan, record: &Record) -> Result<(), Failure> {
     let written = match &plan.destination {
@@ -313,6 +365,10 @@ fn finish(plan: &Plan, record: &Record) -> Result<(), Failure> {
         }
         Verbosity::Quiet => Ok(()),
         Verbosity::Normal => {
+            let limits = record.limits.as_ref().and_then(reports::text::limits_line);
+            if let Some(line) = limits {
+                print_line(&line)?;
+            }
             for case in &record.cases {
                 print_line(&reports::text::case_summary(case))?;
             }

@@ -2,8 +2,9 @@
 
 use std::env;
 
-use kernels::openblas;
 use results::record;
+
+use crate::libraries::{self, Selected};
 
 /// The program's version, with the commit where it is known, as `--version` prints it.
 pub const VERSION: &str = if COMMIT.is_empty() {
@@ -15,21 +16,17 @@ pub const VERSION: &str = if COMMIT.is_empty() {
 /// Empty when the program was not built in a checkout.
 const COMMIT: &str = env!("BENCH_COMMIT");
 
-/// Describes what runs.
-pub fn describe() -> record::Software {
-    let blas = openblas::describe();
+/// Describes what runs, with these libraries.
+pub fn describe(libraries: &[Selected]) -> record::Software {
     record::Software {
         bench_version: env!("CARGO_PKG_VERSION").to_owned(),
         bench_commit: (!COMMIT.is_empty()).then(|| COMMIT.to_owned()),
         bundle: bundle(),
-        blas: record::Blas {
-            name: "OpenBLAS".to_owned(),
-            version: blas.version,
-            config: blas.config,
-            core: blas.core,
-            threading: blas.threading.to_owned(),
-            threads_max: blas.threads_max,
-        },
+        blas: libraries
+            .first()
+            .map(|library| libraries::recorded(library.blas))
+            .unwrap_or_default(),
+        libraries: libraries::compared(libraries),
     }
 }
 

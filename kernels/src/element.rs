@@ -4,7 +4,7 @@ use std::fmt;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use crate::{ffi, norm, verify};
+use crate::{blas, ffi, norm, verify};
 
 /// The name of an element type, as BLAS users and numpy users know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,18 @@ pub trait Element:
     /// When the shapes do not fit each other, or a row has gaps.
     fn gemm(a: &ArrayView2<'_, Self>, b: &ArrayView2<'_, Self>, c: &mut ArrayViewMut2<'_, Self>);
 
+    /// The same by a library that was loaded.
+    ///
+    /// # Panics
+    ///
+    /// As [`Element::gemm`].
+    fn gemm_by(
+        library: &blas::Library,
+        a: &ArrayView2<'_, Self>,
+        b: &ArrayView2<'_, Self>,
+        c: &mut ArrayViewMut2<'_, Self>,
+    );
+
     /// The sum of the squares of the elements, each widened to double precision first.
     fn sum_of_squares(elements: &[Self]) -> f64;
 
@@ -73,6 +85,15 @@ impl Element for f64 {
 
     fn gemm(a: &ArrayView2<'_, Self>, b: &ArrayView2<'_, Self>, c: &mut ArrayViewMut2<'_, Self>) {
         ffi::dgemm(a, b, c);
+    }
+
+    fn gemm_by(
+        library: &blas::Library,
+        a: &ArrayView2<'_, Self>,
+        b: &ArrayView2<'_, Self>,
+        c: &mut ArrayViewMut2<'_, Self>,
+    ) {
+        library.dgemm(a, b, c);
     }
 
     fn sum_of_squares(elements: &[Self]) -> f64 {
@@ -95,6 +116,15 @@ impl Element for f32 {
 
     fn gemm(a: &ArrayView2<'_, Self>, b: &ArrayView2<'_, Self>, c: &mut ArrayViewMut2<'_, Self>) {
         ffi::sgemm(a, b, c);
+    }
+
+    fn gemm_by(
+        library: &blas::Library,
+        a: &ArrayView2<'_, Self>,
+        b: &ArrayView2<'_, Self>,
+        c: &mut ArrayViewMut2<'_, Self>,
+    ) {
+        library.sgemm(a, b, c);
     }
 
     fn sum_of_squares(elements: &[Self]) -> f64 {

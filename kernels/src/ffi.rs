@@ -1,4 +1,4 @@
-//! The linked OpenBLAS: the only unsafe code of this crate, one checked wrapper for each C function.
+//! The linked OpenBLAS, called directly: one checked wrapper for each C function.
 #![allow(unsafe_code, reason = "calls into C")]
 
 use std::ffi::{CStr, c_char, c_int};
@@ -7,7 +7,7 @@ use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
 // Linked, not named: openblas-src only says where the library is.
 use openblas_src as _;
 
-use std::sync::RwLock;
+use std::sync::{RwLock, RwLockReadGuard};
 
 use ndarray::{ArrayBase, ArrayView2, ArrayViewMut2, Ix2};
 
@@ -23,8 +23,14 @@ unsafe extern "C" {
 /// threads then, which must not happen under a running product. Taking it costs some ten nanoseconds.
 static PRODUCTS: RwLock<()> = RwLock::new(());
 
+/// Keeps the number of threads as it is while the guard lives: for calls into the library that other crates make.
+pub(crate) fn keep_threads() -> impl Sized {
+    let guard: Result<RwLockReadGuard<'static, ()>, _> = PRODUCTS.read();
+    guard
+}
+
 /// The leading dimension of a row-major matrix or tile: how many elements its rows are apart.
-fn leading<S: ndarray::RawData>(array: &ArrayBase<S, Ix2>) -> c_int {
+pub(crate) fn leading_dimension<S: ndarray::RawData>(array: &ArrayBase<S, Ix2>) -> usize {
     let (rows, columns) = array.dim();
     let stride = |axis| array.stride_of(ndarray::Axis(axis));
     // A single row or column may have any stride on paper.
@@ -35,7 +41,7 @@ fn leading<S: ndarray::RawData>(array: &ArrayBase<S, Ix2>) -> c_int {
         stride(0).unsigned_abs()
     };
     assert!(rows <= 1 || stride(0) > 0, "rows follow one another");
-    index(apart.max(1))
+    apart.max(1)
 }
 
 /// A count as BLAS counts.
@@ -54,7 +60,12 @@ macro_rules! gemm {
             let (m, k) = a.dim();
             let n = b.ncols();
             assert!(b.nrows() == k && c.dim() == (m, n), "the shapes do not fit");
-            let (lda, ldb, ldc) = (leading(a), leading(b), leading(c));
+            let [lda, ldb, ldc] = [
+                leading_dimension(a),
+                leading_dimension(b),
+                leading_dimension(c),
+            ]
+            .map(index);
             let _running = PRODUCTS.read();
             // SAFETY: the pointers lead to initialized matrices of these shapes, whose rows are the leading dimension apart
             // (checked above); C is borrowed exclusively, so it overlaps neither A nor B.
@@ -107,17 +118,14 @@ pub(crate) fn parallel() -> c_int {
     unsafe { openblas_get_parallel() }
 }
 
-/// How many threads the next product may use.
-pub(crate) fn num_threads() -> c_int {
-    // SAFETY: the function only reads a variable.
-    unsafe { openblas_get_num_threads() }
-}
-
-/// Sets how many threads the next product may use; OpenBLAS silently takes fewer when its build allows fewer.
-pub(crate) fn set_num_threads(count: c_int) {
+/// Sets how many threads the next product may use and returns how many it will; OpenBLAS silently takes fewer when its
+/// build allows fewer.
+pub(crate) fn set_num_threads(count: c_int) -> c_int {
     let _none_running = PRODUCTS.write();
     // SAFETY: no product runs in another thread, since the lock is held.
     unsafe { openblas_set_num_threads(count) }
+    // SAFETY: the function only reads a variable.
+    unsafe { openblas_get_num_threads() }
 }
 
 /// Copies a C string.

@@ -3,8 +3,14 @@
 //! This crate computes and checks. It takes no times, prints nothing and knows no files: that is `harness`'s and
 //! `results`'s business.
 
+pub mod blas;
 pub mod element;
 pub mod flop;
+pub mod fma;
+pub mod fma_peak;
+pub mod gemm;
+pub mod kernel;
+pub mod lu_solve;
 pub mod matmul_norm;
 pub mod matrix;
 pub mod norm;
@@ -12,13 +18,17 @@ pub mod openblas;
 pub mod panels;
 pub mod product;
 pub mod random;
+pub mod registry;
 pub mod team;
+pub mod triad;
 pub mod verify;
 
 mod ffi;
 
+pub use blas::Blas;
 pub use element::{Dtype, Element};
-pub use matmul_norm::{Kernel, MatmulNorm};
+pub use kernel::{Definition, Kernel};
+pub use matmul_norm::MatmulNorm;
 pub use matrix::Matrix;
 pub use product::{Driver, Multiplier};
 pub use team::Team;

@@ -1,49 +1,24 @@
 //! The kernel of the article: the Frobenius norm of the product of two random matrices.
 
+use crate::kernel::{Definition, Printed};
 use crate::matrix::AllocationError;
 use crate::product::{self, Multiplier};
 use crate::{Dtype, Element, Matrix, Verification, flop, norm, random, verify};
 
-/// Something that is timed: set up, run, checked. Only [`Kernel::run`] is inside the timed region.
-pub trait Kernel {
-    /// The kernel's name in records, for example `matmul-norm`.
-    fn name(&self) -> &'static str;
+pub use crate::kernel::Kernel;
 
-    /// The type of the elements.
-    fn dtype(&self) -> Dtype;
-
-    /// Memory that its matrices take.
-    fn matrix_bytes(&self) -> u64;
-
-    /// Floating-point operations that one run counts.
-    fn flop(&self) -> f64;
-
-    /// Makes the input of the next run from a seed.
-    fn prepare(&mut self, seed: u64);
-
-    /// Computes. Returns the result that is printed, here the norm.
-    fn run(&mut self) -> f64;
-
-    /// How many parts a run is made of that are timed one by one, with [`Kernel::inspect`] in between.
-    fn parts(&self) -> usize {
-        1
-    }
-
-    /// Computes one part, all of them in order, and returns the result so far.
-    fn run_part(&mut self, part: usize) -> f64 {
-        debug_assert_eq!(part, 0, "a run is one part");
-        self.run()
-    }
-
-    /// Looks at what the last part has left before the next one overwrites it. Not timed.
-    fn inspect(&mut self) {}
-
-    /// Proves the last run's result.
-    fn verify(&self, result: f64) -> Verification;
-
-    /// Changes one element of the last run's result, as a faulty memory cell would: only for testing that this is found.
-    fn damage(&mut self);
-}
+/// Matmul-norm for the registry.
+pub const DEFINITION: Definition = Definition {
+    name: "matmul-norm",
+    summary: "the Frobenius norm of the product of two random matrices",
+    formula: "2(n³ + n²) flop",
+    source: "the article's script np-norm.py",
+    printed: Printed::Norm,
+    matrix_bytes,
+    flop: |n, _| flop::matmul_norm(n),
+    bytes: None,
+    make: |n, dtype, multiplier| Ok(boxed(n, dtype, multiplier)?),
+};
 
 /// ‖A·B‖_F for n by n matrices A and B uniform on [0, 1).
 ///

@@ -63,8 +63,8 @@ pub fn describe() -> Description {
 ///
 /// When the library uses another number.
 pub fn set_threads(count: usize) -> Result<usize, ThreadsError> {
-    ffi::set_num_threads(i32::try_from(count).unwrap_or(i32::MAX));
-    let used = usize::try_from(ffi::num_threads()).unwrap_or(0);
+    let used = ffi::set_num_threads(i32::try_from(count).unwrap_or(i32::MAX));
+    let used = usize::try_from(used).unwrap_or(0);
     if used == count {
         Ok(used)
     } else {

@@ -6,13 +6,22 @@
 
 use ndarray::s;
 
+use crate::kernel::Definition;
 use crate::matrix::AllocationError;
 use crate::product::{self, Multiplier};
 use crate::verify::{self, Observation};
-use crate::{Dtype, Element, Kernel, Matrix, Verification, flop, norm, random};
+use crate::{Dtype, Element, Kernel, Matrix, Verification, flop, matmul_norm, norm, random};
 
 /// Rows of a panel when nothing else is asked: from here on the loss against a whole C is below the noise.
 pub const ROWS: usize = 2048;
+
+/// Matmul-norm in panels of [`ROWS`] rows, in the place of the usual one.
+pub static DEFINITION: Definition = Definition {
+    summary: "the Frobenius norm of the product of two random matrices, the product in row panels",
+    matrix_bytes: |n, dtype| matrix_bytes(n, ROWS, dtype),
+    make: |n, dtype, multiplier| Ok(boxed(n, ROWS, dtype, multiplier)?),
+    ..matmul_norm::DEFINITION
+};
 
 /// ‖A·B‖_F for n by n matrices A and B uniform on [0, 1), C in panels of some rows.
 pub struct MatmulNormPanels<T> {
@@ -100,6 +109,10 @@ impl<T: Element> Kernel for MatmulNormPanels<T> {
         random::fill_uniform(&mut self.b, seed, 1, team);
         self.observation = Observation::new(self.a.n(), seed);
         self.multiplier.get_ready();
+    }
+
+    fn panel_rows(&self) -> Option<usize> {
+        Some(self.panel.rows())
     }
 
     fn parts(&self) -> usize {

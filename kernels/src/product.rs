@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
+use crate::blas::{self, Blas};
 use crate::openblas::{self, ThreadsError};
 use crate::team::{Team, share};
 use crate::{Element, Matrix};
@@ -37,15 +38,16 @@ impl fmt::Display for Driver {
     }
 }
 
-/// What multiplies: the team, and whether the library shares the product out or the team does.
+/// What multiplies: the library, the team, and which of them shares the product out.
 #[derive(Clone)]
 pub struct Multiplier {
+    blas: Blas,
     team: Arc<Team>,
     driver: Driver,
 }
 
 impl Multiplier {
-    /// Tells the library how many threads to use: one in each member of the team, or as many as the team has members. The
+    /// By the linked library: tells it how many threads to use: one in each member of the team, or as many as the team has members. The
     /// library keeps one number for the whole process, so one multiplier is in use at a time.
     ///
     /// # Errors
@@ -56,7 +58,41 @@ impl Multiplier {
             Driver::Team => 1,
             Driver::Library => team.size(),
         })?;
-        Ok(Self { team, driver })
+        Ok(Self {
+            blas: Blas::bundled(),
+            team,
+            driver,
+        })
+    }
+
+    /// By any library: tells it how many threads of its own to use, one in each member of the team, or as many as the team
+    /// has members. Each member tells it, since libraries with OpenMP keep a number for each thread that calls them.
+    ///
+    /// # Errors
+    ///
+    /// When the library uses another number, or is not made to be called by so many threads.
+    pub fn with_blas(
+        blas: Blas,
+        team: Arc<Team>,
+        driver: Driver,
+    ) -> Result<Self, blas::ThreadsError> {
+        match driver {
+            Driver::Library => {
+                blas.set_threads(team.size())?;
+            }
+            Driver::Team => {
+                blas.check_callers(team.size())?;
+                for told in team.map(|_| blas.set_threads(1)) {
+                    told?;
+                }
+            }
+        }
+        Ok(Self { blas, team, driver })
+    }
+
+    /// The library.
+    pub fn blas(&self) -> Blas {
+        self.blas
     }
 
     /// The threads for what is not a product.
@@ -83,8 +119,8 @@ impl Multiplier {
         mut c: ArrayViewMut2<'_, T>,
     ) {
         match self.driver {
-            Driver::Team => by_tiles(a, b, c, &self.team),
-            Driver::Library => T::gemm(a, b, &mut c),
+            Driver::Team => by_tiles(self.blas, a, b, c, &self.team),
+            Driver::Library => self.blas.gemm(a, b, &mut c),
         }
     }
 }
@@ -95,6 +131,7 @@ impl Multiplier {
 ///
 /// When the shapes do not fit each other.
 fn by_tiles<T: Element>(
+    blas: Blas,
     a: &ArrayView2<'_, T>,
     b: &ArrayView2<'_, T>,
     c: ArrayViewMut2<'_, T>,
@@ -107,7 +144,7 @@ fn by_tiles<T: Element>(
         if rows > 0 && columns > 0 {
             let a = a.slice(ndarray::s![first_row..first_row + rows, ..]);
             let b = b.slice(ndarray::s![.., first_column..first_column + columns]);
-            T::gemm(&a, &b, &mut c);
+            blas.gemm(&a, &b, &mut c);
         }
     });
 }
@@ -214,7 +251,7 @@ mod tests {
             for size in [1, 2, 3, 4, 7] {
                 let team = Team::new(size, None).unwrap();
                 let mut c = Matrix::<f64>::zeros(n).unwrap();
-                by_tiles(&a.view(), &b.view(), c.view_mut(), &team);
+                by_tiles(Blas::bundled(), &a.view(), &b.view(), c.view_mut(), &team);
                 let worst = c
                     .view()
                     .iter()

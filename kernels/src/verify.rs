@@ -38,28 +38,49 @@ const VECTOR_STREAM: u64 = 2;
 /// What the checks found. A check passes when its figure is below its bound; NaN passes nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verification {
-    /// The largest scaled residual of a row, in units of the elements' unit roundoff.
+    /// The largest scaled residual, for products in units of the elements' unit roundoff.
     pub scaled_residual: f64,
     /// The residual's bound.
     pub scaled_residual_bound: f64,
+    /// The checks of the norm; `None` for kernels that compute none.
+    pub norm: Option<NormCheck>,
+}
+
+/// What the checks of a norm found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NormCheck {
     /// How far the norm is from the one computed again from C, relative.
-    pub norm_error: f64,
-    /// The norm error's bound.
-    pub norm_error_bound: f64,
+    pub error: f64,
+    /// That error's bound.
+    pub error_bound: f64,
     /// √E‖C‖².
-    pub norm_expected: f64,
+    pub expected: f64,
     /// How far from that the norm may be.
-    pub norm_tolerance: f64,
+    pub tolerance: f64,
     /// The norm that was checked.
     pub norm: f64,
 }
 
 impl Verification {
+    /// A verification by a residual alone.
+    pub fn of_residual(scaled_residual: f64, scaled_residual_bound: f64) -> Self {
+        Self {
+            scaled_residual,
+            scaled_residual_bound,
+            norm: None,
+        }
+    }
+
     /// Whether all checks passed.
     pub fn passed(&self) -> bool {
         self.scaled_residual < self.scaled_residual_bound
-            && self.norm_error < self.norm_error_bound
-            && (self.norm - self.norm_expected).abs() < self.norm_tolerance
+            && self.norm.is_none_or(|check| check.passed())
+    }
+}
+
+impl NormCheck {
+    fn passed(&self) -> bool {
+        self.error < self.error_bound && (self.norm - self.expected).abs() < self.tolerance
     }
 }
 
@@ -122,14 +143,40 @@ pub fn verify_observed<T: Element>(
     let n = a.n();
     let recomputed = c.sum_of_squares.value().sqrt();
     Verification {
-        scaled_residual: scaled_residual(a, b, c, team) / T::UNIT_ROUNDOFF,
-        scaled_residual_bound: 1.0 + 3.0 * f64::UNIT_ROUNDOFF / T::UNIT_ROUNDOFF,
-        norm_error: (norm - recomputed).abs() / recomputed,
-        norm_error_bound: f64::UNIT_ROUNDOFF * (n as f64).max(16.0),
-        norm_expected: expected_norm(n),
-        norm_tolerance: NORM_DEVIATIONS * norm_deviation(n),
-        norm,
+        norm: Some(NormCheck {
+            error: (norm - recomputed).abs() / recomputed,
+            error_bound: f64::UNIT_ROUNDOFF * (n as f64).max(16.0),
+            expected: expected_norm(n),
+            tolerance: NORM_DEVIATIONS * norm_deviation(n),
+            norm,
+        }),
+        ..of_product(a, b, c, team)
     }
+}
+
+/// Checks that `c` is A·B and nothing else.
+pub fn verify_product<T: Element>(
+    a: &Matrix<T>,
+    b: &Matrix<T>,
+    c: &Matrix<T>,
+    seed: u64,
+    team: &Team,
+) -> Verification {
+    let mut observation = Observation::new(c.n(), seed);
+    observation.add_rows(c, c.rows(), team);
+    of_product(a, b, &observation, team)
+}
+
+fn of_product<T: Element>(
+    a: &Matrix<T>,
+    b: &Matrix<T>,
+    c: &Observation,
+    team: &Team,
+) -> Verification {
+    Verification::of_residual(
+        scaled_residual(a, b, c, team) / T::UNIT_ROUNDOFF,
+        1.0 + 3.0 * f64::UNIT_ROUNDOFF / T::UNIT_ROUNDOFF,
+    )
 }
 
 /// √E‖A·B‖² for n by n matrices uniform on [0, 1), see the module's text.
@@ -168,7 +215,7 @@ fn scaled_residual<T: Element>(a: &Matrix<T>, b: &Matrix<T>, c: &Observation, te
 }
 
 /// The larger of two residuals; NaN is the worst of results, which `f64::max` would drop.
-fn worse(worst: f64, next: f64) -> f64 {
+pub(crate) fn worse(worst: f64, next: f64) -> f64 {
     if worst.is_nan() || worst > next {
         worst
     } else {
@@ -177,7 +224,12 @@ fn worse(worst: f64, next: f64) -> f64 {
 }
 
 /// The first rows of M·x in double precision, shared out among the team.
-fn multiply<T: Element>(matrix: &Matrix<T>, rows: usize, x: &[f64], team: &Team) -> Vec<f64> {
+pub(crate) fn multiply<T: Element>(
+    matrix: &Matrix<T>,
+    rows: usize,
+    x: &[f64],
+    team: &Team,
+) -> Vec<f64> {
     let columns = matrix.n();
     team.map(|rank| {
         share(rows, rank, team.size())
@@ -280,7 +332,7 @@ mod tests {
         first.swap_with_slice(&mut second[..100]);
         let norm = norm::frobenius_compensated(kernel.c_mut(), &Team::new(1, None).unwrap());
         let verification = kernel.verify(norm);
-        assert!(verification.norm_error < verification.norm_error_bound);
+        assert!(verification.norm.unwrap().passed());
         assert!(!verification.passed());
     }
 

@@ -5,6 +5,7 @@
 
 mod figures;
 mod plot;
+pub mod rate;
 pub mod run_plot;
 pub mod text;
 pub mod trust;
@@ -14,3 +15,4 @@ pub mod trust;
 mod fixtures;
 
 pub use plot::PlotError;
+pub use rate::Rate;

@@ -1,6 +1,6 @@
 //! The picture of one run: each repeat and the median of every case, beside its record.
 //!
-//! One row for each case on a common axis of GFLOPS that starts at zero, so that lengths can be compared by eye; in a
+//! One row for each case on a common axis of GFLOPS (or GB/s) that starts at zero, so that lengths can be compared by eye; in a
 //! row one mark for each repeat, from the top in the order in which they were measured, so that a machine that slows
 //! down leans to the left.
 
@@ -13,6 +13,7 @@ mod tests;
 use plotters::style::RGBColor;
 use results::Record;
 
+use crate::Rate;
 use crate::plot::axis::Axis;
 use crate::plot::palette;
 use crate::plot::scene::{Anchor, Mark, Scene, Text};
@@ -82,7 +83,7 @@ fn scene(record: &Record) -> Scene {
     if let Some(last) = rows.last() {
         y = last.dots.1;
         draw_rows(&mut scene, &rows, &axis);
-        y = draw_axis(&mut scene, y, &axis);
+        y = draw_axis(&mut scene, y, &axis, Rate::axis_title(cases));
     }
     if record.cases.len() > cases.len() {
         let rest = record.cases.len() - cases.len();
@@ -179,7 +180,7 @@ fn draw_rows(scene: &mut Scene, rows: &[Row], axis: &Axis) {
 }
 
 /// Ticks, and what is on the axis in which unit. Returns where the next line would be.
-fn draw_axis(scene: &mut Scene, y: i32, axis: &Axis) -> i32 {
+fn draw_axis(scene: &mut Scene, y: i32, axis: &Axis, unit: &str) -> i32 {
     scene.line((PLOT.0, y), (PLOT.1, y), 1, palette::AXIS);
     for (value, label) in &axis.ticks {
         if let Some(x) = axis.position(*value, PLOT) {
@@ -187,7 +188,6 @@ fn draw_axis(scene: &mut Scene, y: i32, axis: &Axis) -> i32 {
             scene.text(Text::new(label, (x, y + 15), SMALL_SIZE).anchored(Anchor::Middle));
         }
     }
-    let unit = "GFLOPS (10⁹ floating-point operations per second)";
     let middle = i32::midpoint(PLOT.0, PLOT.1);
     scene.text(Text::new(unit, (middle, y + 35), SMALL_SIZE).anchored(Anchor::Middle));
     y + 54

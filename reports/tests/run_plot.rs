@@ -16,6 +16,7 @@ fn svg_is_as_committed() {
         ("one-case", expect_file!["golden/one-case.svg"]),
         ("three-sizes", expect_file!["golden/three-sizes.svg"]),
         ("one-invalid", expect_file!["golden/one-invalid.svg"]),
+        ("bandwidth", expect_file!["golden/bandwidth.svg"]),
     ];
     for (name, expected) in committed {
         let (_, record) = gallery().into_iter().find(|(n, _)| *n == name).unwrap();

@@ -1,7 +1,9 @@
 //! The lines that a run prints.
 
 use expect_test::{Expect, expect};
-use reports::text::{case_summary, seed_line};
+use reports::Rate;
+use reports::text::{case_summary, limits_line, residual_line, seed_line};
+use results::limits::{Clock, FmaPeak, Limits, Triad};
 use results::record::{Case, Sample};
 use results::statistics::summarize;
 
@@ -209,4 +211,123 @@ fn odd_figures_are_no_trouble() {
             "matmul-norm n=1 f64, 18 threads: median 0.000 GFLOPS (best 0.000, spread NaN %, 2 of 4 samples verified)"
         ],
     );
+}
+
+/// A kernel without a norm: its checks are not there, rather than wrong.
+fn without_norm(gflops: f64) -> Sample {
+    let mut sample = sample(1000, gflops);
+    sample.norm = f64::NAN;
+    let check = &mut sample.verification;
+    (check.norm_error, check.norm_error_bound) = (f64::NAN, f64::NAN);
+    (check.norm_expected, check.norm_tolerance) = (f64::NAN, f64::NAN);
+    sample
+}
+
+fn triad_case() -> Case {
+    let mut case = case_of(
+        1000,
+        vec![without_norm(2.9), without_norm(3.0), without_norm(3.1)],
+    );
+    "triad".clone_into(&mut case.kernel);
+    case.flop = 2e6;
+    case.bytes = Some(24e6);
+    case
+}
+
+#[test]
+fn bandwidth_is_told_in_bytes() {
+    check(
+        &triad_case(),
+        &expect![
+            "triad n=1000 f64, 18 threads: median 36.0 GB/s (best 37.2, spread 6.7 %, 3 of 3 samples verified)"
+        ],
+    );
+    let case = triad_case();
+    let line = residual_line(&case.samples[0], Rate::of(&case));
+    expect!["residual: 0.00310	 Run time: 0.69034 seconds	 GB/s: 34.8"].assert_eq(&line);
+}
+
+#[test]
+fn a_failed_kernel_without_a_norm_says_nothing_of_one() {
+    let mut case = triad_case();
+    "gemm".clone_into(&mut case.kernel);
+    case.bytes = None;
+    case.samples[1].verification.passed = false;
+    case.samples[1].verification.scaled_residual = 512.3;
+    check(
+        &case,
+        &expect![
+            "gemm n=1000 f64, 18 threads: INVALID, 1 of 3 samples failed: scaled residual 512 (bound 4.00); median 3.00 GFLOPS (best 3.10, spread 6.7 %, 3 of 3 samples verified)"
+        ],
+    );
+    let line = residual_line(&case.samples[1], Rate::of(&case));
+    expect!["residual: 512	 Run time: 0.66733 seconds	 GFLOPS: 3.0"].assert_eq(&line);
+}
+
+fn peak(isa: &str, threads: usize, gflops: f64) -> FmaPeak {
+    FmaPeak {
+        when: "before".to_owned(),
+        dtype: "f64".to_owned(),
+        isa: isa.to_owned(),
+        threads,
+        gflops,
+        verified: true,
+        clock: Some(Clock {
+            clock_mhz: 3581.7,
+            source: "calibrated loop".to_owned(),
+        }),
+    }
+}
+
+#[test]
+fn a_case_says_what_part_of_the_peak_it_is() {
+    let mut limits = Limits {
+        blas_isa: "AVX2".to_owned(),
+        best_isa: "AVX-512".to_owned(),
+        fma_peaks: vec![peak("AVX2", 18, 1148.7)],
+        ..Limits::default()
+    };
+    let mut usual = case(10_000, &[1028.3, 1025.0, 1031.2]);
+    limits.rate(&mut usual);
+    check(
+        &usual,
+        &expect![
+            "matmul-norm n=10000 f64, 18 threads: median 1028 GFLOPS, 90 % of the measured peak 1149 GFLOPS at 3.58 GHz (best 1031, spread 0.6 %, 3 of 3 samples verified)"
+        ],
+    );
+    limits.fma_peaks[0].clock = None;
+    limits.rate(&mut usual);
+    usual.samples.truncate(1);
+    usual.summary.as_mut().unwrap().valid_samples = 1;
+    check(
+        &usual,
+        &expect![
+            "matmul-norm n=10000 f64, 18 threads: median 1028 GFLOPS, 90 % of the measured peak 1149 GFLOPS (1 of 1 sample verified)"
+        ],
+    );
+}
+
+#[test]
+fn limits_are_one_line() {
+    let mut limits = Limits {
+        fma_peaks: vec![
+            peak("AVX2", 1, 57.24),
+            peak("AVX2", 18, 1148.7),
+            peak("AVX-512", 18, 2010.0),
+            peak("AVX2", 18, 1150.2),
+        ],
+        triad: Some(Triad {
+            threads: 18,
+            gb_per_s: 38.123,
+            array_bytes: 1 << 30,
+            cache_bytes: Some(1 << 25),
+            verified: true,
+        }),
+        ..Limits::default()
+    };
+    expect!["measured limits: 57.2 GFLOPS on 1 thread, 1150 GFLOPS on 18 threads (f64, AVX2, 3.58 GHz by calibrated loop); 2010 GFLOPS on 18 threads (f64, AVX-512, 3.58 GHz by calibrated loop); memory 38.1 GB/s"].assert_eq(&limits_line(&limits).unwrap());
+    limits.fma_peaks.clear();
+    expect!["measured limits: memory 38.1 GB/s"].assert_eq(&limits_line(&limits).unwrap());
+    limits.triad = None;
+    assert_eq!(limits_line(&limits), None);
 }

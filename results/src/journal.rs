@@ -41,6 +41,12 @@ impl Header {
 /// One case of the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedCase {
+    /// The kernel's name.
+    pub kernel: String,
+    /// The library's name, where it is not the linked one alone.
+    pub blas: Option<String>,
+    /// Who shares products out.
+    pub driver: String,
     /// The matrices are n by n.
     pub n: usize,
     /// `f64` or `f32`.

@@ -7,6 +7,8 @@ pub mod conditions;
 pub mod energy;
 pub mod grade;
 pub mod journal;
+pub mod library;
+pub mod limits;
 pub mod number;
 pub mod record;
 pub mod sampling;

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::conditions::Conditions;
 use crate::energy::Energy;
 use crate::grade::Graded;
+use crate::library::{LibraryFile, NamedLibrary};
+use crate::limits::{FmaPeak, Limits};
 use crate::number::nan_as_null;
 use crate::sampling::{Sampling, StoppedBecause, WarmupEnd, WarmupSample};
 use crate::stability::Stability;
@@ -41,6 +43,9 @@ pub struct Record {
     /// How far the figures can be relied upon, by the rules of [`crate::grade`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grade: Option<Graded>,
+    /// The machine's own limits, measured beside the cases; absent when they were not (`--no-peak`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// What a reader should know before trusting the figures; empty when there is nothing.
     pub warnings: Vec<String>,
 }
@@ -170,8 +175,11 @@ pub struct Software {
     pub bench_commit: Option<String>,
     /// The bundle that carried it; `null` when the program was started on its own.
     pub bundle: Option<Bundle>,
-    /// The library that computed the products.
+    /// The library that computed the products; the first one when several were compared.
     pub blas: Blas,
+    /// All libraries, when several were compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub libraries: Vec<NamedLibrary>,
 }
 
 /// The bundle that carried the program, as its launcher told.
@@ -200,6 +208,9 @@ pub struct Blas {
     pub threading: String,
     /// The most threads its build can use.
     pub threads_max: usize,
+    /// Where it was loaded from; absent when it is linked into `bench`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<LibraryFile>,
 }
 
 /// What was asked for.
@@ -236,18 +247,35 @@ pub struct Threads {
 pub struct Case {
     /// For example `matmul-norm`.
     pub kernel: String,
-    /// The matrices are n by n.
+    /// The matrices are n by n. What else it means, the kernel says (`triad` has arrays of n² elements, `fma-peak` runs n blocks
+    /// in each thread).
     pub n: usize,
     /// `f64` or `f32`.
     pub dtype: String,
-    /// Threads that the library was told to use.
+    /// The library, where another one was asked for than the linked one, or several: `bundled`, `newest`, `system`, or
+    /// the name of its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blas: Option<String>,
+    /// Who shared the product out among the threads: `team` (bench: each thread multiplies a tile by itself) or `library`
+    /// (the library's own threads). Absent in records from before there was a choice: `library`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Rows of the panels in which the product was computed; absent where it was computed whole. Not comparable with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panel_rows: Option<usize>,
+    /// Threads that were to be used.
     pub threads_requested: usize,
-    /// Threads that the library says it uses, read back after the request.
+    /// Threads that are used: members of the team, each with a library of which it was read back that it uses one thread; or
+    /// what the library says that it uses.
     pub threads_used: usize,
     /// Memory of the matrices.
     pub matrix_bytes: u64,
     /// Floating-point operations that one sample counts.
     pub flop: f64,
+    /// Bytes that one sample counts as moved to and from memory: then the kernel's rate is this over the run time, in GB/s.
+    /// Absent where operations are the measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<f64>,
     /// The timed repetitions, in order.
     pub samples: Vec<Sample>,
     /// The repetitions before them that were run to warm up, in order.
@@ -261,6 +289,9 @@ pub struct Case {
     pub stopped_because: Option<StoppedBecause>,
     /// Statistics over the samples that were verified; `null` when none was.
     pub summary: Option<Summary>,
+    /// The measured limit that the summary is held against; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak: Option<FmaPeak>,
 }
 
 /// One timed repetition.
@@ -278,7 +309,7 @@ pub struct Sample {
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub gflops: f64,
-    /// The Frobenius norm that was computed in the timed region.
+    /// The Frobenius norm that was computed in the timed region; `null` for kernels that compute none.
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub norm: f64,
@@ -289,12 +320,14 @@ pub struct Sample {
     pub conditions: Option<Conditions>,
 }
 
-/// The checks of one sample. The bounds are derived in `kernels::verify`.
+/// The checks of one sample. The bounds are derived in `kernels::verify` and in each kernel's file. A check that a kernel does
+/// not have is `null`, its bound too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verification {
     /// Whether all checks passed. A sample that failed is INVALID and takes no part in any statistic.
     pub passed: bool,
-    /// The largest scaled residual of a row of C·x − A·(B·x), in units of the rounding error.
+    /// The largest scaled residual. For products that of a row of C·x − A·(B·x), in units of the rounding error; for `lu-solve`
+    /// HPL's; for `triad` and `fma-peak` the largest relative error of a value, in units of the rounding error.
     #[serde(with = "nan_as_null")]
     #[schemars(with = "Option<f64>")]
     pub scaled_residual: f64,
@@ -362,4 +395,7 @@ pub struct Summary {
     /// 10^9 floating-point operations for each joule: the median over the samples that have an energy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gflops_per_watt: Option<f64>,
+    /// The median as a share of the measured peak, see the case's `peak`; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent_of_peak: Option<f64>,
 }

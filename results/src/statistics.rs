@@ -109,6 +109,7 @@ pub fn summarize(samples: &[Sample]) -> Option<Summary> {
         spread_percent: 100.0 * (best - worst) / gflops_median,
         run_time_s_median: median(&run_times_s)?,
         gflops_per_watt: energy::gflops_per_watt(samples),
+        percent_of_peak: None,
     })
 }
 

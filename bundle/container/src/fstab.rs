@@ -194,7 +194,8 @@ fn entry<'t>(
             return Err(Reason::Empty(name));
         }
     }
-    for field in [&fields.source, &target, &options] {
+    let fs_type = fields.fs_type.unwrap_or_default();
+    for field in [&fields.source, &target, &fs_type, &options] {
         if field.contains(&0) {
             return Err(Reason::ZeroByte);
         }
@@ -203,7 +204,9 @@ fn entry<'t>(
     mount.source = Some(fields.source)
         .filter(is_something)
         .map(|it| os_string(&it));
-    mount.fs_type = fields.fs_type.filter(is_something).map(|it| os_string(&it));
+    mount.fs_type = Some(fs_type)
+        .filter(|field| !field.is_empty() && is_something(field))
+        .map(|it| os_string(&it));
     mount.target = os_string(&target);
     let needs_source = mount.flags & MS_BIND != 0 && mount.flags & MS_REMOUNT == 0;
     if mount.source.is_none() && !mount.detach && (needs_source || mount.is_move) {

@@ -233,6 +233,8 @@ fn what_cannot_be_a_mount_is_refused() {
     check_refused(b"/a\0 /b", 1, Reason::ZeroByte);
     check_refused(b"/a\\000 /b", 1, Reason::ZeroByte);
     check_refused(b"${ZERO} /b", 1, Reason::ZeroByte);
+    check_refused(b"/a /b tmp\\000fs", 1, Reason::ZeroByte);
+    check_refused(b"/a /b tmpfs size=\\000", 1, Reason::ZeroByte);
     check_refused(&[b'/'; 5000], 1, Reason::TooLong);
     for (argument, reason) in [
         (&b""[..], Reason::Empty("source")),

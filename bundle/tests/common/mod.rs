@@ -20,6 +20,7 @@ pub(crate) fn plan(output: PathBuf, includes: Vec<Include>) -> PackPlan {
         packed: Packed::Program {
             executable: PROGRAM.into(),
             includes,
+            libraries: Vec::new(),
             options: ImageOptions {
                 level: 3,
                 block_size_bytes: 128 << 10,

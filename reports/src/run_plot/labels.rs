@@ -13,7 +13,7 @@ pub(super) struct Labels {
 
 impl Labels {
     pub(super) fn of(cases: &[Case]) -> Labels {
-        let described: Vec<[String; 4]> = cases.iter().map(attributes).collect();
+        let described: Vec<[String; 5]> = cases.iter().map(attributes).collect();
         let Some(first) = described.first() else {
             return Labels {
                 title: "Nothing was measured".to_owned(),
@@ -43,19 +43,21 @@ impl Labels {
 }
 
 /// Everything by which cases can differ.
-fn attributes(case: &Case) -> [String; 4] {
+fn attributes(case: &Case) -> [String; 5] {
     [
         case.kernel.clone(),
         format!("n = {}", case.n),
         case.dtype.clone(),
         threads(case),
+        case.blas.clone().unwrap_or_default(),
     ]
 }
 
-fn join(attributes: &[String; 4], picked: &[usize]) -> String {
+fn join(attributes: &[String; 5], picked: &[usize]) -> String {
     let picked: Vec<&str> = picked
         .iter()
         .map(|index| attributes[*index].as_str())
+        .filter(|attribute| !attribute.is_empty())
         .collect();
     picked.join(", ")
 }

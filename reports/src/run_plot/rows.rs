@@ -3,6 +3,7 @@
 use plotters::style::RGBColor;
 use results::record::Case;
 
+use crate::Rate;
 use crate::figures::{grouped, percent};
 use crate::plot::axis::Axis;
 use crate::plot::scene::{Anchor, Mark, Scene, Text};
@@ -45,12 +46,12 @@ pub(super) struct Row<'a> {
 
 /// Every value that a row may show.
 pub(super) fn values(cases: &[Case]) -> impl Iterator<Item = f64> {
-    let samples = cases
-        .iter()
-        .flat_map(|case| &case.samples)
-        .map(|sample| sample.gflops);
-    let summaries = cases.iter().filter_map(|case| case.summary.as_ref());
-    samples.chain(summaries.map(|summary| summary.gflops_median))
+    cases.iter().flat_map(|case| {
+        let samples = case.samples.iter().map(|sample| sample.gflops);
+        let medians = case.summary.iter().map(|summary| summary.gflops_median);
+        let rate = Rate::of(case);
+        samples.chain(medians).map(move |gflops| rate.value(gflops))
+    })
 }
 
 /// Rows from `y` down.
@@ -86,7 +87,10 @@ pub(super) fn layout<'a>(cases: &'a [Case], labels: &'a Labels, mut y: i32) -> V
 impl Row<'_> {
     pub(super) fn draw(&self, scene: &mut Scene, axis: &Axis) {
         let summary = self.case.summary.as_ref();
-        let median_x = summary.and_then(|summary| axis.position(summary.gflops_median, PLOT));
+        let median_x = summary.and_then(|summary| {
+            let median = Rate::of(self.case).value(summary.gflops_median);
+            axis.position(median, PLOT)
+        });
         let value = self.median_text(axis, median_x);
         self.draw_heading(scene, value.is_some());
         self.draw_numbers(scene);
@@ -104,7 +108,7 @@ impl Row<'_> {
     fn draw_samples(&self, scene: &mut Scene, axis: &Axis, median_x: Option<i32>) {
         for (index, sample) in self.case.samples.iter().enumerate() {
             let y = self.sample_y(index);
-            let x = axis.position(sample.gflops, PLOT);
+            let x = axis.position(Rate::of(self.case).of_sample(sample), PLOT);
             match (sample.verification.passed, x) {
                 (true, Some(x)) => {
                     // A rim keeps marks apart that overlap, while there are few.
@@ -168,7 +172,7 @@ impl Row<'_> {
             (None, _) => format!("{count}, no median"),
             (_, Some(value)) if !median_is_elsewhere => format!("{value}, {count}"),
             (Some(summary), _) if failed == 0 && samples > 1 => {
-                let best = grouped(&best(summary));
+                let best = grouped(&best(summary, Rate::of(self.case)));
                 let spread = percent(summary.spread_percent);
                 format!("best {best}, spread {spread}, {count}")
             }
@@ -205,7 +209,10 @@ impl Row<'_> {
         let points: Vec<(i32, i32)> = samples
             .filter(|(_, sample)| sample.verification.passed)
             .filter_map(|(index, sample)| {
-                Some((axis.position(sample.gflops, PLOT)?, self.sample_y(index)))
+                Some((
+                    axis.position(Rate::of(self.case).of_sample(sample), PLOT)?,
+                    self.sample_y(index),
+                ))
             })
             .collect();
         if points.len() > 1 {
@@ -238,7 +245,9 @@ impl Row<'_> {
 
     fn median_value(&self) -> Option<String> {
         let summary = self.case.summary.as_ref()?;
-        Some(format!("median {} GFLOPS", grouped(&median(summary))))
+        let rate = Rate::of(self.case);
+        let median = grouped(&median(summary, rate));
+        Some(format!("median {median} {}", rate.unit))
     }
 
     /// Centred on the line as far as the picture's edge allows.

@@ -33,6 +33,7 @@ pub(crate) fn article() -> Record {
         stability: None,
         energy: None,
         grade: None,
+        limits: None,
         warnings: vec!["the host is not idle: its load was 2.1 when the run began".to_owned()],
     }
 }
@@ -104,7 +105,9 @@ fn software() -> Software {
             core: "SkylakeX".to_owned(),
             threading: "pthreads".to_owned(),
             threads_max: 128,
+            file: None,
         },
+        libraries: Vec::new(),
     }
 }
 
@@ -118,14 +121,19 @@ fn case() -> Case {
         kernel: "matmul-norm".to_owned(),
         n: 10_000,
         dtype: "f64".to_owned(),
+        driver: None,
+        panel_rows: None,
+        blas: None,
         threads_requested: 18,
         threads_used: 18,
         matrix_bytes: 2_400_000_000,
         flop: 2.0 * (1e12 + 1e8),
+        bytes: None,
         warmup_samples: Vec::new(),
         warmup_ended: None,
         stopped_because: None,
         summary: summarize(&samples),
+        peak: None,
         samples,
     }
 }
