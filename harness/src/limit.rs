@@ -338,6 +338,7 @@ mod tests {
                 gflops_mad: 0.0,
                 spread_percent: 0.0,
                 run_time_s_median: 1e-6,
+                gflops_per_watt: None,
                 percent_of_peak: None,
                 gflops_per_watt: None,
             }),

@@ -177,7 +177,7 @@ fn spread(cases: &[Case]) -> Finding {
     });
     if let Some(((_, width), among)) = wide {
         let reason = format!(
-            "the median is known to {:.0} % only{among}, {:.0} % is needed (try --until {:.0}%)",
+            "the median is known to {:.1} % only{among}, {:.0} % is needed (try --until {:.0}%)",
             100.0 * width,
             100.0 * HALF_WIDTH_MAX,
             100.0 * HALF_WIDTH_MAX
@@ -191,7 +191,7 @@ fn spread(cases: &[Case]) -> Finding {
             .filter(|percent| is_rough && (*percent > SPREAD_MAX_PERCENT || percent.is_nan()))
     })?;
     let reason = format!(
-        "samples spread over {percent:.0} %{among}, {SPREAD_MAX_PERCENT:.0} % is the most (try --until {:.0}%)",
+        "samples spread over {percent:.1} %{among}, {SPREAD_MAX_PERCENT:.0} % is the most (try --until {:.0}%)",
         100.0 * HALF_WIDTH_MAX
     );
     Some((Grade::Quick, reason))

@@ -174,6 +174,7 @@ mod tests {
                 norm_expected: f64::NAN,
                 norm_tolerance: f64::NAN,
             },
+            conditions: None,
         };
         let samples = vec![sample(57.0)];
         let mut case = Case {

@@ -94,15 +94,15 @@ fn what_is_quick() {
         5,
         |case| case.samples[0].gflops = 800.0,
         &expect![[r"
-        QUICK
-        samples spread over 20 %, 10 % is the most (try --until 5%)"]],
+            QUICK
+            samples spread over 20.0 %, 10 % is the most (try --until 5%)"]],
     );
     check(
         6,
         |case| case.samples[0].gflops = 800.0,
         &expect![[r"
-        QUICK
-        the median is known to 10 % only, 5 % is needed (try --until 5%)"]],
+            QUICK
+            the median is known to 10.0 % only, 5 % is needed (try --until 5%)"]],
     );
     // With more samples the same one is an outlier that the median does not see.
     check(12, |case| case.samples[0].gflops = 800.0, &expect!["VALID"]);
