@@ -135,13 +135,17 @@ pub fn default_threads(machine: &Machine, affinity: &Affinity, chosen: Threads) 
     ) {
         return chosen;
     }
+    let performance_cores = Choice::new(machine).default_threads();
     let (count, source) = match affinity {
+        Affinity::List(list) if chosen.source == "library limit" => {
+            (list.len().min(chosen.count), "--affinity")
+        }
         Affinity::List(list) => (list.len(), "--affinity"),
-        _ => (Choice::new(machine).default_threads(), "performance cores"),
+        _ if (1..chosen.count).contains(&performance_cores) => {
+            (performance_cores, "performance cores")
+        }
+        _ => return chosen,
     };
-    if count == 0 || count >= chosen.count {
-        return chosen;
-    }
     Threads {
         count,
         source: source.to_owned(),
@@ -338,7 +342,7 @@ impl Choice {
             return "one thread to each CPU (cores are hidden)".to_owned();
         }
         match (thrifty, threads > fast, self.takes_thrifty) {
-            (0, ..) => return "one thread to a physical core".to_owned(),
+            (0, ..) => "one thread to a physical core".to_owned(),
             (_, false, true) => "one thread to a physical core, performance cores first".to_owned(),
             (_, false, false) => format!(
                 "one thread to a performance core (with equal tiles the {thrifty} efficiency cores would hold them up)"
@@ -412,5 +416,44 @@ fn in_turn(cores: Vec<([usize; 3], Core)>, depth: usize) -> Vec<Core> {
         if dealt.len() == before {
             return dealt;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(count: usize, source: &str) -> Threads {
+        Threads {
+            count,
+            source: source.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_default_follows_the_list_or_the_performance_cores_and_a_request_nothing() {
+        let core = |cpu, kind| Core {
+            cpus: CpuList(vec![cpu]),
+            kind: Some(kind),
+            ..Core::default()
+        };
+        let machine = Machine {
+            cores: vec![
+                core(0, CoreKind::Performance),
+                core(1, CoreKind::Efficiency),
+                core(2, CoreKind::Efficiency),
+            ],
+            allowed_cpus: CpuList(vec![0, 1, 2]),
+            ..Machine::default()
+        };
+        let count = |affinity: &str, source: &str| {
+            let affinity = affinity.parse().unwrap();
+            default_threads(&machine, &affinity, chosen(3, source)).count
+        };
+        assert_eq!(count("compact", "physical cores"), 1);
+        assert_eq!(count("compact", "--threads"), 3);
+        assert_eq!(count("0,1", "physical cores"), 2);
+        assert_eq!(count("0,1", "OMP_NUM_THREADS"), 3);
+        assert_eq!(count("0-3", "library limit"), 3);
     }
 }

@@ -38,11 +38,11 @@ fn check(machine: &Machine, expected: &Expect) {
 fn two_packages_with_siblings() {
     check(
         &machine("xeon-6140-dual.xml"),
-        &expect![[r#"
+        &expect![[r"
         36: 0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,34,1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31,33,35 (one thread to a physical core, compact)
         4: 0,2,4,6 (one thread to a physical core, compact)
         4: 0-3 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -50,11 +50,11 @@ fn two_packages_with_siblings() {
 fn many_l3_caches() {
     check(
         &machine("epyc-7763-dual.xml"),
-        &expect![[r#"
+        &expect![[r"
         128: 0-127 (one thread to a physical core, compact)
         4: 0-3 (one thread to a physical core, compact)
         4: 0,64,8,72 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -62,11 +62,11 @@ fn many_l3_caches() {
 fn arm_server() {
     check(
         &machine("arm-128.xml"),
-        &expect![[r#"
+        &expect![[r"
         128: 0-127 (one thread to a physical core, compact)
         4: 0-3 (one thread to a physical core, compact)
         4: 0,64,32,96 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -74,11 +74,11 @@ fn arm_server() {
 fn a_hybrid_with_one_performance_core() {
     check(
         &machine("hybrid-lakefield.xml"),
-        &expect![[r#"
+        &expect![[r"
             5: 4,0-3 (one thread to a physical core (equal tiles on all do more than performance cores alone), compact)
             4: 4,0-2 (one thread to a physical core (equal tiles on all do more than performance cores alone), compact)
             4: 4,0-2 (one thread to a physical core (equal tiles on all do more than performance cores alone), scatter)
-        "#]],
+        "]],
     );
 }
 
@@ -86,11 +86,11 @@ fn a_hybrid_with_one_performance_core() {
 fn many_numa_nodes_and_a_cpuset() {
     check(
         &machine("opteron-8n-cpuset.xml"),
-        &expect![[r#"
+        &expect![[r"
         10: 0-3,5-6,12-15 (one thread to a physical core, compact)
         4: 0-3 (one thread to a physical core, compact)
         4: 0,2,5-6 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -98,11 +98,11 @@ fn many_numa_nodes_and_a_cpuset() {
 fn a_control_group_that_leaves_few_cpus() {
     check(
         &machine("opteron-cgroup.xml"),
-        &expect![[r#"
+        &expect![[r"
         6: 0-5 (one thread to a physical core, compact)
         4: 0-3 (one thread to a physical core, compact)
         4: 0,4,1,5 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -110,19 +110,19 @@ fn a_control_group_that_leaves_few_cpus() {
 fn offline_cpus() {
     check(
         &machine("offline-cpus.xml"),
-        &expect![[r#"
+        &expect![[r"
         17: 4,6,8,10,12,14,16,18,20,5,7,9,11,13,15,17,19 (one thread to a physical core, compact)
         4: 4,6,8,10 (one thread to a physical core, compact)
         4: 4-7 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
     check(
         &machine("xeon-smt-offline.xml"),
-        &expect![[r#"
+        &expect![[r"
         6: 0,4,1,6,3,15 (one thread to a physical core, compact)
         4: 0,4,1,6 (one thread to a physical core, compact)
         4: 0-1,6,3 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -246,7 +246,7 @@ fn thread_plan(machine: &Machine) -> reports::topology::ThreadPlan {
 fn the_text_says_what_there_is_and_what_is_planned() {
     let machine = machine("xeon-smt-offline.xml");
     let text = reports::topology_text::text(&machine, &thread_plan(&machine));
-    expect![[r#"
+    expect![[r"
         machine     4 packages, 6 physical cores, 7 logical CPUs
         read from   hwloc XML
         hypervisor  none seen
