@@ -272,7 +272,7 @@ fn the_text_says_what_there_is_and_what_is_planned() {
         3        0     3    4     3             -            4 on 3
         3        0     3    5     15            -            5 on 15
 
-        thread plan: 6 threads on CPUs 0,4,1,6,3,15 because: one thread to a physical core, compact"#]].assert_eq(&text);
+        thread plan: 6 threads on CPUs 0,4,1,6,3,15 because: one thread to a physical core, compact"]].assert_eq(&text);
 }
 
 #[test]
