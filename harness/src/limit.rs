@@ -318,6 +318,7 @@ mod tests {
             dtype: "f64".to_owned(),
             driver: None,
             panel_rows: None,
+            cpus: None,
             threads_requested: 2,
             threads_used: 2,
             matrix_bytes: 0,
@@ -340,7 +341,6 @@ mod tests {
                 run_time_s_median: 1e-6,
                 gflops_per_watt: None,
                 percent_of_peak: None,
-                gflops_per_watt: None,
             }),
             peak: None,
         };

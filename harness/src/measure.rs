@@ -115,6 +115,7 @@ impl<'a> Session<'a> {
             blas: self.case.blas_name.clone(),
             driver: Some(self.plan.driver.to_string()),
             panel_rows: self.kernel.panel_rows(),
+            cpus: self.case.placement.cpus.clone(),
             threads_requested: self.case.threads,
             threads_used: self.threads_used,
             matrix_bytes: self.kernel.matrix_bytes(),

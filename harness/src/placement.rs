@@ -135,13 +135,17 @@ pub fn default_threads(machine: &Machine, affinity: &Affinity, chosen: Threads) 
     ) {
         return chosen;
     }
+    let performance_cores = Choice::new(machine).default_threads();
     let (count, source) = match affinity {
+        Affinity::List(list) if chosen.source == "library limit" => {
+            (list.len().min(chosen.count), "--affinity")
+        }
         Affinity::List(list) => (list.len(), "--affinity"),
-        _ => (Choice::new(machine).cores.len(), "performance cores"),
+        _ if (1..chosen.count).contains(&performance_cores) => {
+            (performance_cores, "performance cores")
+        }
+        _ => return chosen,
     };
-    if count == 0 || count >= chosen.count {
-        return chosen;
-    }
     Threads {
         count,
         source: source.to_owned(),
@@ -164,7 +168,7 @@ pub fn place(
     }
     let (threads, quota_reason) = match threads {
         Some(threads) => (threads, String::new()),
-        None => within_quota(choice.cores.len(), machine.cpu_quota),
+        None => within_quota(choice.default_threads(), machine.cpu_quota),
     };
     if *affinity == Affinity::None {
         let reason = format!("nothing is bound with --affinity none{quota_reason}");
@@ -254,12 +258,14 @@ fn of_list(
     })
 }
 
-/// The cores that this process may use, those that take part by default first.
+/// The cores that this process may use.
 struct Choice {
-    /// Take part by default.
-    cores: Vec<Core>,
-    /// Get a thread only when there are more threads than those.
-    others: Vec<Core>,
+    /// Performance cores, or all where they are alike. Threads get these first.
+    fast: Vec<Core>,
+    /// Efficiency cores beside them.
+    thrifty: Vec<Core>,
+    /// Whether the efficiency cores take part by default.
+    takes_thrifty: bool,
 }
 
 impl Choice {
@@ -275,27 +281,35 @@ impl Choice {
             ),
             ..core.clone()
         };
-        let all: Vec<Core> = machine
+        let all = machine
             .cores
             .iter()
             .map(narrowed)
-            .filter(|core| !core.cpus.is_empty())
-            .collect();
+            .filter(|core| !core.cpus.is_empty());
         let is_thrifty = |core: &Core| core.kind == Some(CoreKind::Efficiency);
-        let (others, fast): (Vec<Core>, Vec<Core>) = all.iter().cloned().partition(is_thrifty);
-        if fast.is_empty() || others.is_empty() || work(&all) > work(&fast) {
-            return Self {
-                cores: all,
-                others: Vec::new(),
-            };
+        let (mut thrifty, mut fast): (Vec<Core>, Vec<Core>) = all.partition(is_thrifty);
+        if fast.is_empty() {
+            std::mem::swap(&mut fast, &mut thrifty);
         }
+        let together = [fast.clone(), thrifty.clone()].concat();
         Self {
-            cores: fast,
-            others,
+            takes_thrifty: work(&together) > work(&fast),
+            fast,
+            thrifty,
         }
     }
 
-    /// All CPUs in the order in which threads get them: first siblings of the cores that take part, of the others, then second
+    /// One thread to each core that takes part.
+    fn default_threads(&self) -> usize {
+        self.fast.len()
+            + if self.takes_thrifty {
+                self.thrifty.len()
+            } else {
+                0
+            }
+    }
+
+    /// All CPUs in the order in which threads get them: first siblings of the fast cores, of the thrifty ones, then second
     /// siblings, and so on.
     fn cpus(&self, machine: &Machine, is_scattered: bool) -> Vec<usize> {
         let order = |cores: &[Core]| {
@@ -305,7 +319,7 @@ impl Choice {
                 compact(machine, cores)
             }
         };
-        let cores = [order(&self.cores), order(&self.others)].concat();
+        let cores = [order(&self.fast), order(&self.thrifty)].concat();
         let siblings_max = cores.iter().map(|core| core.cpus.len()).max().unwrap_or(0);
         (0..siblings_max)
             .flat_map(|sibling| {
@@ -317,29 +331,29 @@ impl Choice {
     }
 
     fn reason(&self, machine: &Machine, threads: usize) -> String {
-        let all = self.cores.len() + self.others.len();
-        if threads > all {
-            return format!("{threads} threads on {all} cores take SMT siblings too");
+        let (fast, thrifty) = (self.fast.len(), self.thrifty.len());
+        if threads > fast + thrifty {
+            return format!(
+                "{threads} threads on {} cores take SMT siblings too",
+                fast + thrifty
+            );
         }
-        let has_kinds = self
-            .cores
-            .iter()
-            .any(|core| core.kind != self.cores[0].kind);
-        if has_kinds {
-            return "one thread to a physical core (equal tiles on all do more than performance cores alone)"
-                .to_owned();
+        if machine.source == "affinity" {
+            return "one thread to each CPU (cores are hidden)".to_owned();
         }
-        if self.others.is_empty() || threads > self.cores.len() {
-            return if machine.source == "affinity" {
-                "one thread to each CPU (cores are hidden)".to_owned()
-            } else {
-                "one thread to a physical core".to_owned()
-            };
+        match (thrifty, threads > fast, self.takes_thrifty) {
+            (0, ..) => "one thread to a physical core".to_owned(),
+            (_, false, true) => "one thread to a physical core, performance cores first".to_owned(),
+            (_, false, false) => format!(
+                "one thread to a performance core (with equal tiles the {thrifty} efficiency cores would hold them up)"
+            ),
+            (_, true, true) => {
+                "one thread to a physical core (equal tiles on all do more than performance cores alone)".to_owned()
+            }
+            (_, true, false) => {
+                "one thread to a physical core, efficiency cores after performance cores".to_owned()
+            }
         }
-        format!(
-            "one thread to a performance core (with equal tiles the {} efficiency cores would hold the others up)",
-            self.others.len()
-        )
     }
 }
 
@@ -402,5 +416,44 @@ fn in_turn(cores: Vec<([usize; 3], Core)>, depth: usize) -> Vec<Core> {
         if dealt.len() == before {
             return dealt;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(count: usize, source: &str) -> Threads {
+        Threads {
+            count,
+            source: source.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_default_follows_the_list_or_the_performance_cores_and_a_request_nothing() {
+        let core = |cpu, kind| Core {
+            cpus: CpuList(vec![cpu]),
+            kind: Some(kind),
+            ..Core::default()
+        };
+        let machine = Machine {
+            cores: vec![
+                core(0, CoreKind::Performance),
+                core(1, CoreKind::Efficiency),
+                core(2, CoreKind::Efficiency),
+            ],
+            allowed_cpus: CpuList(vec![0, 1, 2]),
+            ..Machine::default()
+        };
+        let count = |affinity: &str, source: &str| {
+            let affinity = affinity.parse().unwrap();
+            default_threads(&machine, &affinity, chosen(3, source)).count
+        };
+        assert_eq!(count("compact", "physical cores"), 1);
+        assert_eq!(count("compact", "--threads"), 3);
+        assert_eq!(count("0,1", "physical cores"), 2);
+        assert_eq!(count("0,1", "OMP_NUM_THREADS"), 3);
+        assert_eq!(count("0-3", "library limit"), 3);
     }
 }

@@ -97,6 +97,7 @@ pub fn planned(plan: &Plan) -> Vec<PlannedCase> {
         n: case.size.n,
         dtype: case.dtype.to_string(),
         threads: case.threads,
+        cpus: case.placement.cpus.clone(),
     });
     planned.collect()
 }
@@ -259,6 +260,7 @@ mod tests {
             n,
             dtype: "f64".to_owned(),
             threads: 2,
+            cpus: None,
         }]
     }
 

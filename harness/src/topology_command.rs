@@ -20,6 +20,15 @@ pub fn run(args: &TopologyArgs) -> Result<Exit, Failure> {
         Some(path) => topology::recorded_file(path).map_err(Failure::usage)?,
         None => topology::machine(cgroup::limits().cpu_quota, host::hypervisor()),
     };
+    let usable = machine.usable_cpus().len().max(1);
+    if let Some(threads) = args
+        .threads
+        .filter(|threads| !(1..=usable).contains(threads))
+    {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "cannot place {threads} threads: it must be a whole number from 1 to {usable} here (try --threads {usable})"
+        )));
+    }
     let affinity: Affinity = args.affinity.parse().map_err(Failure::usage)?;
     let placement = placement::place(&machine, args.threads, &affinity).map_err(Failure::usage)?;
     let plan = thread_plan(placement);

@@ -38,11 +38,11 @@ fn check(machine: &Machine, expected: &Expect) {
 fn two_packages_with_siblings() {
     check(
         &machine("xeon-6140-dual.xml"),
-        &expect![[r#"
+        &expect![[r"
         36: 0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,34,1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31,33,35 (one thread to a physical core, compact)
         4: 0,2,4,6 (one thread to a physical core, compact)
         4: 0-3 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -50,11 +50,11 @@ fn two_packages_with_siblings() {
 fn many_l3_caches() {
     check(
         &machine("epyc-7763-dual.xml"),
-        &expect![[r#"
+        &expect![[r"
         128: 0-127 (one thread to a physical core, compact)
         4: 0-3 (one thread to a physical core, compact)
         4: 0,64,8,72 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -62,11 +62,11 @@ fn many_l3_caches() {
 fn arm_server() {
     check(
         &machine("arm-128.xml"),
-        &expect![[r#"
+        &expect![[r"
         128: 0-127 (one thread to a physical core, compact)
         4: 0-3 (one thread to a physical core, compact)
         4: 0,64,32,96 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -74,11 +74,11 @@ fn arm_server() {
 fn a_hybrid_with_one_performance_core() {
     check(
         &machine("hybrid-lakefield.xml"),
-        &expect![[r#"
-        5: 0-4 (one thread to a physical core (equal tiles on all do more than performance cores alone), compact)
-        4: 0-3 (one thread to a physical core (equal tiles on all do more than performance cores alone), compact)
-        4: 0-3 (one thread to a physical core (equal tiles on all do more than performance cores alone), scatter)
-    "#]],
+        &expect![[r"
+            5: 4,0-3 (one thread to a physical core (equal tiles on all do more than performance cores alone), compact)
+            4: 4,0-2 (one thread to a physical core (equal tiles on all do more than performance cores alone), compact)
+            4: 4,0-2 (one thread to a physical core (equal tiles on all do more than performance cores alone), scatter)
+        "]],
     );
 }
 
@@ -86,11 +86,11 @@ fn a_hybrid_with_one_performance_core() {
 fn many_numa_nodes_and_a_cpuset() {
     check(
         &machine("opteron-8n-cpuset.xml"),
-        &expect![[r#"
+        &expect![[r"
         10: 0-3,5-6,12-15 (one thread to a physical core, compact)
         4: 0-3 (one thread to a physical core, compact)
         4: 0,2,5-6 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -98,11 +98,11 @@ fn many_numa_nodes_and_a_cpuset() {
 fn a_control_group_that_leaves_few_cpus() {
     check(
         &machine("opteron-cgroup.xml"),
-        &expect![[r#"
+        &expect![[r"
         6: 0-5 (one thread to a physical core, compact)
         4: 0-3 (one thread to a physical core, compact)
         4: 0,4,1,5 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -110,19 +110,19 @@ fn a_control_group_that_leaves_few_cpus() {
 fn offline_cpus() {
     check(
         &machine("offline-cpus.xml"),
-        &expect![[r#"
+        &expect![[r"
         17: 4,6,8,10,12,14,16,18,20,5,7,9,11,13,15,17,19 (one thread to a physical core, compact)
         4: 4,6,8,10 (one thread to a physical core, compact)
         4: 4-7 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
     check(
         &machine("xeon-smt-offline.xml"),
-        &expect![[r#"
+        &expect![[r"
         6: 0,4,1,6,3,15 (one thread to a physical core, compact)
         4: 0,4,1,6 (one thread to a physical core, compact)
         4: 0-1,6,3 (one thread to a physical core, scatter)
-    "#]],
+    "]],
     );
 }
 
@@ -235,4 +235,63 @@ fn siblings_come_after_all_cores_and_nothing_is_bound_with_none() {
         .unwrap();
     assert_eq!(cpus[36..], [36, 38]);
     assert_eq!(place(&machine, None, &Affinity::None).unwrap().cpus, None);
+}
+
+fn thread_plan(machine: &Machine) -> reports::topology::ThreadPlan {
+    let placement = place(machine, None, &Affinity::Compact).unwrap();
+    harness::topology_command::thread_plan(placement)
+}
+
+#[test]
+fn the_text_says_what_there_is_and_what_is_planned() {
+    let machine = machine("xeon-smt-offline.xml");
+    let text = reports::topology_text::text(&machine, &thread_plan(&machine));
+    expect![[r"
+        machine     4 packages, 6 physical cores, 7 logical CPUs
+        read from   hwloc XML
+        hypervisor  none seen
+        allowed     CPUs 0-1,3-4,6,12,15
+        offline     CPUs 2,5,7-11,13-14
+        affinity    unknown
+        quota       none
+        clock       range unknown
+        NUMA 0      size unknown, CPUs 0-1,3-4,6,12,15
+        L1 cache    5 of 16 KiB, for 1 CPU each (the first: 0)
+        L1 cache    1 of 16 KiB, shared by 2 CPUs each (the first: 4,12)
+        L2 cache    5 of 1 MiB, for 1 CPU each (the first: 0)
+        L2 cache    1 of 1 MiB, shared by 2 CPUs each (the first: 4,12)
+        L3 cache    1 of 4 MiB, shared by 3 CPUs each (the first: 0,4,12)
+        L3 cache    2 of 4 MiB, for 1 CPU each (the first: 1)
+        L3 cache    1 of 4 MiB, shared by 2 CPUs each (the first: 3,15)
+
+        package  NUMA  L3   core  CPUs          kind         threads
+        0        0     0    0     0             -            0 on 0
+        0        0     0    1     4,12          -            1 on 4
+        1        0     1    2     1             -            2 on 1
+        2        0     2    3     6             -            3 on 6
+        3        0     3    4     3             -            4 on 3
+        3        0     3    5     15            -            5 on 15
+
+        thread plan: 6 threads on CPUs 0,4,1,6,3,15 because: one thread to a physical core, compact"]].assert_eq(&text);
+}
+
+#[test]
+fn the_picture_shows_each_cpu_once_and_marks_the_planned_ones() {
+    for file in [
+        "opteron-cgroup.xml",
+        "epyc-7763-dual.xml",
+        "xeon-6140-dual.xml",
+    ] {
+        let machine = machine(file);
+        let plan = thread_plan(&machine);
+        let svg = reports::topology_svg::svg(&machine, &plan);
+        let cpus: usize = machine.cores.iter().map(|core| core.cpus.len()).sum();
+        assert_eq!(
+            svg.matches("text-anchor=\"middle\"").count(),
+            cpus,
+            "{file}"
+        );
+        // One more stands in the legend.
+        assert_eq!(svg.matches("#E69F00").count(), plan.threads + 1, "{file}");
+    }
 }

@@ -48,10 +48,12 @@ pub(crate) fn is_unusable(machine: &Machine, cpu: usize) -> bool {
 
 /// A capacity in binary units, with a fraction only where it needs one.
 pub(crate) fn bytes(bytes: u64) -> String {
-    let (unit_bytes, unit) = match bytes {
-        ..1_048_576 => (1024.0, "KiB"),
-        ..1_073_741_824 => (1_048_576.0, "MiB"),
-        _ => (1_073_741_824.0, "GiB"),
+    let (unit_bytes, unit) = if bytes < 1 << 20 {
+        (1024.0, "KiB")
+    } else if bytes < 1 << 30 {
+        (1_048_576.0, "MiB")
+    } else {
+        (1_073_741_824.0, "GiB")
     };
     let value = bytes as f64 / unit_bytes;
     let rounded = (10.0 * value).round() / 10.0;

@@ -113,7 +113,11 @@ impl Node {
         }
         let badness = |columns: &usize| {
             let (width, height) = self.grid(*columns);
-            let ragged = if count % columns == 0 { 0.0 } else { 0.4 };
+            let ragged = if count.is_multiple_of(*columns) {
+                0.0
+            } else {
+                0.4
+            };
             ((width / height / ASPECT).ln().abs() + ragged) * 1000.0
         };
         (1..=count)

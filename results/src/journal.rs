@@ -53,6 +53,8 @@ pub struct PlannedCase {
     pub dtype: String,
     /// Threads.
     pub threads: usize,
+    /// The CPUs that they are bound to.
+    pub cpus: Option<Vec<usize>>,
 }
 
 /// What one visit to a case has found.

@@ -174,7 +174,6 @@ mod tests {
                 norm_expected: f64::NAN,
                 norm_tolerance: f64::NAN,
             },
-            conditions: None,
         };
         let samples = vec![sample(57.0)];
         let mut case = Case {
@@ -184,6 +183,7 @@ mod tests {
             dtype: "f64".to_owned(),
             driver: None,
             panel_rows: None,
+            cpus: None,
             threads_requested: 2,
             threads_used: 2,
             matrix_bytes: 2400,

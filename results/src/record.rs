@@ -266,6 +266,9 @@ pub struct Case {
     /// Rows of the panels in which the product was computed; absent where it was computed whole. Not comparable with that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panel_rows: Option<usize>,
+    /// The logical CPU that each thread was bound to, in the threads' order; absent where nothing was bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<Vec<usize>>,
     /// Threads that were to be used.
     pub threads_requested: usize,
     /// Threads that are used: members of the team, each with a library of which it was read back that it uses one thread; or

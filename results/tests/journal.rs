@@ -17,6 +17,7 @@ fn header() -> Header {
         n: 10_000,
         dtype: "f64".to_owned(),
         threads: 18,
+        cpus: None,
     }];
     Header::new(record, planned)
 }

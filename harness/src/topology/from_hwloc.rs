@@ -73,7 +73,7 @@ fn cores(topology: &HwlocTopology) -> Vec<Core> {
                 .and_then(|cpu| kinds.iter().find(|kind| kind.cpus.contains(*cpu)));
             Core {
                 package: package.map_or(0, TopologyObject::logical_index),
-                kind: of_kind.and_then(|kind| kind.kind),
+                kind: of_kind.and_then(|kind| kind.core),
                 clock_min_mhz: None,
                 clock_max_mhz: of_kind.and_then(|kind| kind.clock_max_mhz),
                 cpus,
@@ -85,7 +85,7 @@ fn cores(topology: &HwlocTopology) -> Vec<Core> {
 /// One of hwloc's kinds of CPUs.
 struct Kind {
     cpus: CpuList,
-    kind: Option<CoreKind>,
+    core: Option<CoreKind>,
     clock_max_mhz: Option<f64>,
 }
 
@@ -105,7 +105,7 @@ fn kinds(topology: &HwlocTopology) -> Vec<Kind> {
             Kind {
                 cpus: list(&kind.cpuset),
                 // Intel's own words for them, from CPUID leaf 0x1a.
-                kind: match info("CoreType") {
+                core: match info("CoreType") {
                     Some("IntelCore") => Some(CoreKind::Performance),
                     Some("IntelAtom") => Some(CoreKind::Efficiency),
                     _ => None,
@@ -139,7 +139,9 @@ pub(super) fn tell_kinds_by_clock(cores: &mut [Core]) {
     }
     let first = cores.first().and_then(|core| core.kind);
     if cores.iter().all(|core| core.kind == first) {
-        cores.iter_mut().for_each(|core| core.kind = None);
+        for core in cores {
+            core.kind = None;
+        }
     }
 }
 

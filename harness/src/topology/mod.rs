@@ -41,7 +41,7 @@ pub enum TopologyError {
 pub fn machine(cpu_quota: Option<f64>, hypervisor: Option<String>) -> Machine {
     let affinity = affinity();
     let seen = if Path::new("/sys/devices/system/cpu").is_dir() {
-        build(|builder| Ok(builder)).map(|topology| from_hwloc::machine(&topology))
+        build(Ok).map(|topology| from_hwloc::machine(&topology))
     } else {
         Err("/sys/devices/system/cpu is not there".to_owned())
     };

@@ -124,6 +124,7 @@ fn case() -> Case {
         dtype: "f64".to_owned(),
         driver: None,
         panel_rows: None,
+        cpus: None,
         blas: None,
         threads_requested: 18,
         threads_used: 18,
