@@ -137,20 +137,35 @@ pub fn case_summary(case: &Case) -> String {
 
 /// What was measured, for example `matmul-norm n=10000 f64, 2 threads`.
 fn case_label(case: &Case) -> String {
-    let blas = case.blas.as_ref();
-    format!(
-        "{} n={} {}, {}{}",
+    let mut label = format!(
+        "{} n={} {}, {}",
         case.kernel,
         case.n,
         case.dtype,
-        threads(case),
-        blas.map_or_else(String::new, |blas| format!(", {blas}"))
-    )
+        threads(case)
+    );
+    for part in [case.blas.clone().unwrap_or_default(), panels(case)] {
+        if !part.is_empty() {
+            label.push_str(", ");
+            label.push_str(&part);
+        }
+    }
+    label
 }
 
-/// The threads of a case; both figures when the library did not do as it was told.
+/// For example `panels of 2048 rows`; nothing for a product that was computed whole.
+pub(crate) fn panels(case: &Case) -> String {
+    let rows = case.panel_rows;
+    rows.map_or_else(String::new, |rows| format!("panels of {rows} rows"))
+}
+
+/// The threads of a case, and whether they were the library's own; both figures when the library did not do as it was told.
 pub(crate) fn threads(case: &Case) -> String {
-    let requested = counted(case.threads_requested, "thread");
+    let own = match case.driver.as_deref() {
+        Some("library") => "library ",
+        _ => "",
+    };
+    let requested = counted(case.threads_requested, &format!("{own}thread"));
     if case.threads_used == case.threads_requested {
         requested
     } else {

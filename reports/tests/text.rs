@@ -56,6 +56,21 @@ fn check(case: &Case, expected: &Expect) {
 }
 
 #[test]
+fn what_is_unusual_of_a_case_is_said() {
+    let mut unusual = case(10_000, &[1044.0]);
+    unusual.driver = Some("library".to_owned());
+    unusual.panel_rows = Some(2048);
+    unusual.blas = Some("newest".to_owned());
+    let line = case_summary(&unusual);
+    assert!(
+        line.starts_with(
+            "matmul-norm n=10000 f64, 18 library threads, newest, panels of 2048 rows: "
+        ),
+        "{line}"
+    );
+}
+
+#[test]
 fn a_case_is_one_readable_line() {
     let mut usual = case(10_000, &[107.6, 108.2, 109.0]);
     usual.threads_requested = 2;

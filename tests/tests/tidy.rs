@@ -50,7 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Where unsafe code is allowed: calls into C, system calls that no library wraps, and what runs between fork and exec.
-const UNSAFE_FILES: [&str; 6] = [
+const UNSAFE_FILES: [&str; 7] = [
     "bundle/launch/src/ffi.rs",
     "bundle/runtime/src/ffi.rs",
     "harness/src/exit.rs",
@@ -107,7 +107,7 @@ fn unsafe_code_stays_where_it_is_allowed() {
         .into_iter()
         .filter(|path| {
             let text = fs::read_to_string(path).expect("a source file");
-            text.contains("(unsafe_code") && !path.ends_with("tests/tests/tidy.rs")
+            text.contains("unsafe_code") && !path.ends_with("tests/tests/tidy.rs")
         })
         .map(|path| relative(&path))
         .collect();

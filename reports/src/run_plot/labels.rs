@@ -2,7 +2,7 @@
 
 use results::record::Case;
 
-use crate::text::threads;
+use crate::text::{panels, threads};
 
 /// The title, and a label for each case.
 pub(super) struct Labels {
@@ -13,7 +13,7 @@ pub(super) struct Labels {
 
 impl Labels {
     pub(super) fn of(cases: &[Case]) -> Labels {
-        let described: Vec<[String; 5]> = cases.iter().map(attributes).collect();
+        let described: Vec<[String; 6]> = cases.iter().map(attributes).collect();
         let Some(first) = described.first() else {
             return Labels {
                 title: "Nothing was measured".to_owned(),
@@ -43,17 +43,18 @@ impl Labels {
 }
 
 /// Everything by which cases can differ.
-fn attributes(case: &Case) -> [String; 5] {
+fn attributes(case: &Case) -> [String; 6] {
     [
         case.kernel.clone(),
         format!("n = {}", case.n),
         case.dtype.clone(),
         threads(case),
         case.blas.clone().unwrap_or_default(),
+        panels(case),
     ]
 }
 
-fn join(attributes: &[String; 5], picked: &[usize]) -> String {
+fn join(attributes: &[String; 6], picked: &[usize]) -> String {
     let picked: Vec<&str> = picked
         .iter()
         .map(|index| attributes[*index].as_str())
