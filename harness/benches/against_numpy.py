@@ -71,7 +71,7 @@ def measure_numpy(python, n, dtype, repeats, warmup, threads):
 
 def measure_bench(bench, n, dtype, repeats, warmup, threads, options=()):
     command = [bench, "--size", n, "--dtype", dtype, "--threads", threads, "--repeats", repeats]
-    command += ["--warmup", warmup, "--no-peak", "--output", "-", *options]
+    command += ["--warmup", warmup, "--no-peak", "--quiet", "--output", "-", *options]
     output = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout
     samples = json.loads(output)["cases"][0]["samples"]
     if not all(sample["verification"]["passed"] for sample in samples):
