@@ -4,7 +4,7 @@ use std::env;
 use std::fmt;
 use std::path::PathBuf;
 
-use kernels::{Blas, Definition, Driver, Dtype, registry};
+use kernels::{Blas, Definition, Driver, Dtype, panels, registry};
 use results::machine::Machine;
 use results::record;
 
@@ -313,13 +313,21 @@ fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
         }
         _ => "",
     };
+    let in_panels = (panels::DEFINITION.matrix_bytes)(size.n, *dtype).unwrap_or(u64::MAX);
+    let panels = if *kernel == &panels::DEFINITION
+        && memory::needed_bytes(in_panels, threads) <= available_bytes
+    {
+        " or --panels"
+    } else {
+        ""
+    };
     let what = if *kernel == registry::KERNELS[0] {
         String::new()
     } else {
         format!("{} of ", kernel.name)
     };
     Err(Failure::usage(anyhow::anyhow!(
-        "cannot run {what}{size} in {dtype}: it needs {} and {} ({remedy}{single})",
+        "cannot run {what}{size} in {dtype}: it needs {} and {} ({remedy}{single}{panels})",
         gigabytes(needed),
         memory.limited_by.describe(&gigabytes(available_bytes)),
     )))
@@ -430,6 +438,17 @@ mod tests {
             ],
         );
         check_kernel("fma-peak", "2147483647", Dtype::F64, &expect![["fits"]]);
+    }
+
+    #[test]
+    fn panels_are_proposed_where_they_fit() {
+        check(
+            "35000",
+            Dtype::F64,
+            &expect![
+                "cannot run n = 35000 in f64: it needs 29.5 GB and this host has 24.0 GB free (the largest that fits is --size 31500 or --dtype f32 or --panels)"
+            ],
+        );
     }
 
     #[test]
