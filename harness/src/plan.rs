@@ -405,7 +405,7 @@ mod tests {
             "50000",
             Dtype::F32,
             &expect![
-                "cannot run n = 50000 in f32: it needs 30.1 GB and this host has 24.0 GB free (the largest that fits is --size 44600)"
+                "cannot run n = 50000 in f32: it needs 30.1 GB and this host has 24.0 GB free (the largest that fits is --size 44600 or --panels)"
             ],
         );
         check(
