@@ -151,6 +151,23 @@ fn build(root: Metadata, steps: Vec<Step>) -> (Tree, Contents) {
     (tree, contents)
 }
 
+/// Each replaced file leaves a fragment block, and in the end there are more of them than files.
+#[test]
+fn contents_of_replaced_files_are_no_trouble() {
+    let mut tree = Tree::new(Metadata::default());
+    let mut contents = Contents::new();
+    for seed in 0..12 {
+        let node = file(&mut contents, noise(4000, seed));
+        tree.insert(tree.root(), b"same", node);
+    }
+    let options = Options {
+        block_size_bytes: 4096,
+        ..OPTIONS
+    };
+    let image = make(&tree, &contents, options).unwrap();
+    assert_same(&read(&image), &expected(&tree, &contents));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 

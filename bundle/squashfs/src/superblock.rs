@@ -102,9 +102,10 @@ impl Superblock {
         if self.inode_count > INODE_COUNT_LIMIT {
             return Err(Error::LimitExceeded("inodes"));
         }
-        // Every fragment block holds the tail of at least one file.
-        if self.fragment_count > self.inode_count {
-            return Err(Error::Invalid("it has more fragments than inodes"));
+        // Usually every fragment block holds the tail of at least one file. It may also hold what was stored for a file that was
+        // replaced before the image was finished, so that there can be more of them than files.
+        if self.fragment_count > INODE_COUNT_LIMIT {
+            return Err(Error::LimitExceeded("fragments"));
         }
         if self.inode_table_start > self.directory_table_start {
             return Err(Error::Invalid("its directories stand before its inodes"));
