@@ -314,7 +314,7 @@ fn check_memory(case: &CasePlan, memory: &Memory) -> Result<(), Failure> {
         _ => "",
     };
     let in_panels = (panels::DEFINITION.matrix_bytes)(size.n, *dtype).unwrap_or(u64::MAX);
-    let panels = if *kernel == &panels::DEFINITION
+    let panels = if kernel.name == panels::DEFINITION.name
         && memory::needed_bytes(in_panels, threads) <= available_bytes
     {
         " or --panels"

@@ -133,7 +133,7 @@ pub(crate) fn set_num_threads(count: c_int) -> c_int {
 /// # Safety
 ///
 /// `text` is null or leads to a string that ends in NUL.
-unsafe fn string(text: *const c_char) -> String {
+pub(crate) unsafe fn string(text: *const c_char) -> String {
     if text.is_null() {
         return String::new();
     }

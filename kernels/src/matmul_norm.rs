@@ -1,9 +1,9 @@
 //! The kernel of the article: the Frobenius norm of the product of two random matrices.
 
+use crate::gemm::Gemm;
 use crate::kernel::{Definition, Printed};
 use crate::matrix::AllocationError;
-use crate::product::{self, Multiplier};
-use crate::{Dtype, Element, Matrix, Verification, flop, norm, random, verify};
+use crate::{Dtype, Element, Multiplier, Verification, flop, norm, verify};
 
 pub use crate::kernel::Kernel;
 
@@ -20,16 +20,8 @@ pub const DEFINITION: Definition = Definition {
     make: |n, dtype, multiplier| Ok(boxed(n, dtype, multiplier)?),
 };
 
-/// ‖A·B‖_F for n by n matrices A and B uniform on [0, 1).
-///
-/// The product's memory is touched once, in [`MatmulNorm::new`], and used again by every run: a run faults no pages in.
-pub struct MatmulNorm<T> {
-    a: Matrix<T>,
-    b: Matrix<T>,
-    c: Matrix<T>,
-    seed: u64,
-    multiplier: Multiplier,
-}
+/// ‖A·B‖_F for n by n matrices A and B uniform on [0, 1): the product, and its norm after it.
+pub struct MatmulNorm<T>(Gemm<T>);
 
 /// Memory that matmul-norm needs for its three matrices. `None` when that is more than an address can count.
 pub fn matrix_bytes(n: usize, dtype: Dtype) -> Option<u64> {
@@ -60,21 +52,13 @@ impl<T: Element> MatmulNorm<T> {
     ///
     /// When the kernel refuses the memory.
     pub fn new(n: usize, multiplier: Multiplier) -> Result<Self, AllocationError> {
-        let mut c = Matrix::zeros(n)?;
-        product::touch(&mut c, multiplier.team());
-        Ok(Self {
-            a: Matrix::zeros(n)?,
-            b: Matrix::zeros(n)?,
-            c,
-            seed: 0,
-            multiplier,
-        })
+        Gemm::new(n, multiplier).map(Self)
     }
 
     /// The product, for tests that spoil it.
     #[cfg(test)]
-    pub(crate) fn c_mut(&mut self) -> &mut Matrix<T> {
-        &mut self.c
+    pub(crate) fn c_mut(&mut self) -> &mut crate::Matrix<T> {
+        &mut self.0.c
     }
 }
 
@@ -88,43 +72,35 @@ impl<T: Element> Kernel for MatmulNorm<T> {
     }
 
     fn matrix_bytes(&self) -> u64 {
-        matrix_bytes(self.c.n(), T::DTYPE).expect("the matrices are there")
+        self.0.matrix_bytes()
     }
 
     fn flop(&self) -> f64 {
-        flop::matmul_norm(self.c.n())
+        flop::matmul_norm(self.0.c.n())
     }
 
     fn prepare(&mut self, seed: u64) {
-        let team = self.multiplier.team();
-        random::fill_uniform(&mut self.a, seed, 0, team);
-        random::fill_uniform(&mut self.b, seed, 1, team);
-        self.seed = seed;
-        self.multiplier.get_ready();
+        self.0.prepare(seed);
     }
 
     fn run(&mut self) -> f64 {
-        self.multiplier
-            .multiply(&self.a.view(), &self.b.view(), self.c.view_mut());
-        norm::frobenius(&self.c, self.multiplier.team())
+        self.0.run();
+        norm::frobenius(&self.0.c, self.0.multiplier.team())
     }
 
     fn verify(&self, result: f64) -> Verification {
-        verify::verify(
-            &self.a,
-            &self.b,
-            &self.c,
-            result,
-            self.seed,
-            self.multiplier.team(),
-        )
+        let Gemm {
+            a,
+            b,
+            c,
+            seed,
+            multiplier,
+        } = &self.0;
+        verify::verify(a, b, c, result, *seed, multiplier.team())
     }
 
     fn damage(&mut self) {
-        let element = self.c.n() * self.c.n() / 2;
-        if let Some(element) = self.c.as_mut_slice().get_mut(element) {
-            *element = *element + *element;
-        }
+        self.0.damage();
     }
 }
 
@@ -151,11 +127,11 @@ mod tests {
         let mut kernel = MatmulNorm::<f64>::new(60, alone()).unwrap();
         kernel.prepare(3);
         kernel.run();
-        let a = kernel.a.view().to_owned();
+        let a = kernel.0.a.view().to_owned();
         for column in 0..60 {
-            let c = kernel.c.view().column(column).to_owned();
+            let c = kernel.0.c.view().column(column).to_owned();
             let solved = a.solve(&c).unwrap();
-            let b = kernel.b.view().column(column).to_owned();
+            let b = kernel.0.b.view().column(column).to_owned();
             let error = (&solved - &b).iter().fold(0.0f64, |m, x| m.max(x.abs()));
             assert!(error < 1e-9, "column {column}: {error}");
         }
@@ -166,7 +142,7 @@ mod tests {
         let mut kernel = MatmulNorm::<f32>::new(17, alone()).unwrap();
         kernel.prepare(1);
         kernel.run();
-        let (a, b, c) = (kernel.a.view(), kernel.b.view(), kernel.c.view());
+        let (a, b, c) = (kernel.0.a.view(), kernel.0.b.view(), kernel.0.c.view());
         let worst = ndarray::indices((17, 17))
             .into_iter()
             .map(|(i, j)| {
@@ -183,9 +159,9 @@ mod tests {
         let mut second = MatmulNorm::<f64>::new(50, alone()).unwrap();
         first.prepare(9);
         second.prepare(9);
-        assert_eq!(first.a.as_slice(), second.a.as_slice());
-        assert_eq!(first.b.as_slice(), second.b.as_slice());
-        assert_ne!(first.a.as_slice(), first.b.as_slice());
+        assert_eq!(first.0.a.as_slice(), second.0.a.as_slice());
+        assert_eq!(first.0.b.as_slice(), second.0.b.as_slice());
+        assert_ne!(first.0.a.as_slice(), first.0.b.as_slice());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! C = A·B by a team: each member multiplies one tile of C by itself, with a BLAS that uses one thread.
 //!
 //! Why not the library's own threads: they meet at barriers for every block of B, sleep between products, and stay out of
-//! small products altogether. On two cores tiles are 1.6 to 1.9 times as fast at n = 100, 5 to 10 % faster at n = 1000, and
-//! even or a little faster from n = 2000 on. The library does the same work in each tile that it does in a product of that shape.
+//! small products altogether (README's table against numpy; `harness/benches/best_plan.py` runs both ways). The library does the
+//! same work in each tile that it does in a product of that shape.
 //!
 //! Each member packs its rows of A and its columns of B for itself, so tiles that are nearly square cost the least.
 
@@ -11,8 +11,7 @@ use std::sync::Arc;
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
-use crate::blas::{self, Blas};
-use crate::openblas::{self, ThreadsError};
+use crate::blas::{Blas, ThreadsError};
 use crate::team::{Team, share};
 use crate::{Element, Matrix};
 
@@ -47,35 +46,23 @@ pub struct Multiplier {
 }
 
 impl Multiplier {
-    /// By the linked library: tells it how many threads to use: one in each member of the team, or as many as the team has members. The
-    /// library keeps one number for the whole process, so one multiplier is in use at a time.
+    /// By the linked library, see [`Multiplier::with_blas`].
     ///
     /// # Errors
     ///
-    /// When the library uses another number.
+    /// As there.
     pub fn new(team: Arc<Team>, driver: Driver) -> Result<Self, ThreadsError> {
-        openblas::set_threads(match driver {
-            Driver::Team => 1,
-            Driver::Library => team.size(),
-        })?;
-        Ok(Self {
-            blas: Blas::bundled(),
-            team,
-            driver,
-        })
+        Self::with_blas(Blas::bundled(), team, driver)
     }
 
     /// By any library: tells it how many threads of its own to use, one in each member of the team, or as many as the team
-    /// has members. Each member tells it, since libraries with OpenMP keep a number for each thread that calls them.
+    /// has members. Each member tells it, since libraries with OpenMP keep a number for each thread that calls them; others keep
+    /// one for the whole process, so that one multiplier is in use at a time.
     ///
     /// # Errors
     ///
     /// When the library uses another number, or is not made to be called by so many threads.
-    pub fn with_blas(
-        blas: Blas,
-        team: Arc<Team>,
-        driver: Driver,
-    ) -> Result<Self, blas::ThreadsError> {
+    pub fn with_blas(blas: Blas, team: Arc<Team>, driver: Driver) -> Result<Self, ThreadsError> {
         match driver {
             Driver::Library => {
                 blas.set_threads(team.size())?;

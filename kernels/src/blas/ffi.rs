@@ -11,7 +11,7 @@ use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::symbols::{IndexWidth, Spelling};
-use crate::ffi::leading_dimension;
+use crate::ffi::{leading_dimension, string};
 
 /// glibc's `RTLD_DEEPBIND`: a library's own functions are its own. MKL makes its names everybody's (it loads its parts with
 /// `RTLD_GLOBAL`), and a reference BLAS that is loaded after it would call MKL's `dgemm_` from its `cblas_dgemm`.
@@ -395,20 +395,4 @@ impl Blis {
         // SAFETY: the name is asked for with the number that the library has given, and lives as long as it.
         Some(unsafe { string(arch_name(arch())) })
     }
-}
-
-/// Copies a C string.
-///
-/// # Safety
-///
-/// `text` is null or leads to a string that ends in NUL.
-unsafe fn string(text: *const c_char) -> String {
-    if text.is_null() {
-        return String::new();
-    }
-    // SAFETY: not null, and the caller vouches for the rest.
-    unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .trim()
-        .to_owned()
 }
