@@ -12,7 +12,7 @@ use crate::product::{self, Multiplier};
 use crate::verify::{self, Observation};
 use crate::{Dtype, Element, Kernel, Matrix, Verification, flop, matmul_norm, norm, random};
 
-/// Rows of a panel when nothing else is asked: from here on the loss against a whole C is below the noise.
+/// Rows of a panel. More of them take more memory; fewer have B packed more often.
 pub const ROWS: usize = 2048;
 
 /// Matmul-norm in panels of [`ROWS`] rows, in the place of the usual one.
