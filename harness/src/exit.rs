@@ -6,12 +6,18 @@ use std::process::ExitCode;
 /// The exit codes of `bench`. From 70 on they are those of `sysexits.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Measured, verified, recorded.
+    /// Measured, verified, recorded; compared without a regression.
     Pass = 0,
+    /// A comparison found a regression.
+    Regression = 1,
     /// The request cannot be carried out as it stands; nothing was measured.
     Usage = 2,
+    /// A comparison could not decide in its time.
+    Inconclusive = 3,
     /// A result failed its verification.
     Invalid = 4,
+    /// What was to be compared cannot be.
+    NotComparable = 5,
     /// Something inside failed that should not.
     Software = 70,
     /// The operating system refused something, such as memory.
