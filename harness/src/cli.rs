@@ -4,6 +4,8 @@
     reason = "the comments on options are their help texts"
 )]
 
+mod export;
+mod import;
 mod run;
 mod topology;
 
@@ -16,6 +18,8 @@ use clap_complete::Shell;
 use crate::exit::{Exit, Failure};
 use crate::{output, software};
 
+pub use export::ExportArgs;
+pub use import::ImportArgs;
 pub use run::RunArgs;
 pub use topology::TopologyArgs;
 
@@ -44,6 +48,10 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Show what this machine is made of and where threads would run
     Topology(TopologyArgs),
+    /// Write records in the format of another program
+    Export(ExportArgs),
+    /// Make a record of another program's output
+    Import(ImportArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

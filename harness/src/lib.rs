@@ -11,11 +11,13 @@ pub mod conditions;
 pub mod energy;
 pub mod estimate;
 pub mod exit;
+pub mod export;
 #[cfg(test)]
 mod fakehost;
 pub mod frequency;
 pub mod grid;
 pub mod host;
+pub mod import;
 pub mod interrupt;
 pub mod libraries;
 pub mod limit;

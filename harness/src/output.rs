@@ -17,6 +17,19 @@ pub fn print_line(line: &str) -> Result<(), Failure> {
         .map_err(|error| failure(&error))
 }
 
+/// Prints text that brings its own line ends along.
+///
+/// # Errors
+///
+/// When standard output takes no more.
+pub fn print_text(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| failure(&error))
+}
+
 /// The failure that standard output takes no more.
 pub fn failure(error: &io::Error) -> Failure {
     let error = anyhow::anyhow!("cannot write to standard output: {error} (direct it elsewhere)");

@@ -299,6 +299,7 @@ fn empty_record(plan: &Plan) -> Record {
         stability: None,
         energy: None,
         grade: None,
+        imported: None,
         warnings,
     }
 }

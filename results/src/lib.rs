@@ -5,7 +5,9 @@
 
 pub mod conditions;
 pub mod energy;
+pub mod exchange;
 pub mod grade;
+pub mod imported;
 pub mod journal;
 pub mod library;
 pub mod limits;
