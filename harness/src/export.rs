@@ -20,15 +20,17 @@ pub fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     let format = format(&args.to)?;
     let records = load(&args.records)?;
     let records: Vec<&Record> = records.iter().collect();
-    let exported =
-        exchange::export(&records, format, args.commit.as_deref()).map_err(|error| {
-            let exit = match error {
-                exchange::ExportError::NothingVerified(_) => Exit::Invalid,
-                _ => Exit::Usage,
-            };
-            Failure::new(exit, error)
-        })?;
-    let destination = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    let exported = exchange::export(&records, format, args.commit.as_deref()).map_err(|error| {
+        let exit = match error {
+            exchange::ExportError::NothingVerified(_) => Exit::Invalid,
+            _ => Exit::Usage,
+        };
+        Failure::new(exit, error)
+    })?;
+    let destination = args
+        .output
+        .as_deref()
+        .filter(|path| *path != Path::new("-"));
     match (exported, destination) {
         (Exported::Text(text), None) => output::print_text(&text)?,
         (Exported::Text(text), Some(path)) => write(path, &text)?,

@@ -47,7 +47,10 @@ pub fn run(args: &ImportArgs) -> Result<Exit, Failure> {
     for warning in &record.warnings {
         eprintln!("bench: warning: {warning}");
     }
-    let destination = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    let destination = args
+        .output
+        .as_deref()
+        .filter(|path| *path != Path::new("-"));
     match destination {
         Some(directory) => {
             let failed = |error| Failure::new(Exit::CannotCreate, error);
@@ -325,7 +328,11 @@ fn identifier(args: &ImportArgs, source: &Source, started_utc: &str) -> String {
     }
     digest.update(args.threads.to_le_bytes());
     let digest = digest.finalize();
-    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn described_host(args: &ImportArgs) -> record::Host {

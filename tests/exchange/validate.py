@@ -407,13 +407,52 @@ def check_csv(exports):
     return "Python's csv, strict"
 
 
-def check_pipelines(_):
-    """The GitHub action and the GitLab snippet, by the vendors' schemas that come with check-jsonschema."""
+def check_pipelines(exports):
+    """The GitHub action and the GitLab snippet, by the vendors' schemas that come with check-jsonschema; then their own steps, in a
+    shell, as far as that can stand for a runner."""
+    import yaml
+
+    action_file = ROOT / ".github/actions/bench-check/action.yml"
+    snippet_file = ROOT / ".gitlab/bench-check.yml"
     check = tool("check-jsonschema")
-    run(check, "--builtin-schema", "vendor.github-actions", ROOT / ".github/actions/bench-check/action.yml")
+    run(check, "--builtin-schema", "vendor.github-actions", action_file)
     run(check, "--builtin-schema", "vendor.github-workflows", *(ROOT / ".github/workflows").glob("*.yml"))
-    run(check, "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", ROOT / ".gitlab/bench-check.yml")
-    return "check-jsonschema: the action, the workflows and the GitLab snippet"
+    run(check, "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", snippet_file)
+
+    fake = exports.directory / "bench.run"
+    fake.write_text("#!/bin/sh\necho measured\nexit 1\n")
+    (exports.directory / "baseline").mkdir()
+    (exports.directory / "baseline/bench.run").write_text("")
+    action = yaml.safe_load(action_file.read_text())
+    inputs = {name: given.get("default", "") for name, given in action["inputs"].items()}
+    inputs["baseline"] = "baseline/bench.run"
+    [step] = action["runs"]["steps"]
+    github = {"GITHUB_ACTION_PATH": str(action_file.parent)}
+    github |= {name: str(exports.directory / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+
+    def call(shell, environment):
+        done = subprocess.run(["sh", "-c", shell], cwd=exports.directory, env={**os.environ, **environment}, capture_output=True, text=True)
+        assert done.returncode == 1, f"{shell} ended with {done.returncode}\n{done.stderr}"
+
+    expression = re.compile(r"\$\{\{ inputs\.([a-z-]+) \}\}")
+    given = {name: expression.sub(lambda found: inputs[found[1]], value) for name, value in step["env"].items()}
+    call(step["run"], given | github)
+    written = dict(line.split("=") for line in Path(github["GITHUB_OUTPUT"]).read_text().splitlines())
+    assert written == {"verdict": "regression", "exit-code": "1"}
+    for output in action["outputs"].values():
+        assert output["value"] in [f"${{{{ steps.{step['id']}.outputs.{name} }}}}" for name in written]
+    assert "measured" in Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+
+    job = yaml.safe_load(snippet_file.read_text())[".bench-check"]
+    # A runner starts in the project's directory, where the script is.
+    variables = {**job["variables"], "BENCH_CHECK": str(ROOT / job["variables"]["BENCH_CHECK"])}
+    [line] = job["script"]
+    call(line, variables)
+    import junitparser
+
+    [suite] = list(junitparser.JUnitXml.fromfile(str(exports.directory / job["artifacts"]["reports"]["junit"])))
+    assert suite.failures == 1
+    return "check-jsonschema on the action, the workflows and the GitLab snippet; their steps in a shell with a fake bench"
 
 
 CHECKS = [

@@ -162,7 +162,9 @@ fn results_file(machine: &str, commit: &str, first: &Record, all: &[Series]) -> 
     params.insert("python".to_owned(), "".into());
     let blas = library(first, all[0].case());
     params.insert("blas".to_owned(), one_line(&blas).into());
-    let results = all.iter().map(|series| (series.name.clone(), result(series)));
+    let results = all
+        .iter()
+        .map(|series| (series.name.clone(), result(series)));
     json!({
         "commit_hash": commit,
         "env_name": ENVIRONMENT,

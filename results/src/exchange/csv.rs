@@ -49,9 +49,14 @@ pub(super) fn export(records: &[&Record]) -> String {
 
 /// The fields that all samples of a case have in common.
 fn of_case(record: &Record, case: &Case) -> String {
-    let rates: Vec<f64> = verified(case).iter().map(|sample| rate(case, sample)).collect();
+    let rates: Vec<f64> = verified(case)
+        .iter()
+        .map(|sample| rate(case, sample))
+        .collect();
     let figure = figure(&rates);
-    let (low, high) = figure.interval.map_or((f64::NAN, f64::NAN), |(low, high, _)| (low, high));
+    let (low, high) = figure
+        .interval
+        .map_or((f64::NAN, f64::NAN), |(low, high, _)| (low, high));
     let summary = case.summary.as_ref();
     let percent = summary.and_then(|summary| summary.percent_of_peak);
     let grade = record.grade.as_ref();

@@ -4,7 +4,9 @@
 /// One line of visible text: what breaks lines, controls terminals or turns the direction of writing becomes a space, and spaces at
 /// the ends go.
 pub fn one_line(text: &str) -> String {
-    let visible = text.chars().map(|letter| if is_unseen(letter) { ' ' } else { letter });
+    let visible = text
+        .chars()
+        .map(|letter| if is_unseen(letter) { ' ' } else { letter });
     visible.collect::<String>().trim().to_owned()
 }
 
@@ -46,7 +48,8 @@ pub fn xml(text: &str) -> String {
 pub fn markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in one_line(text).chars() {
-        let is_plain = !letter.is_ascii_punctuation() || matches!(letter, '.' | ',' | '/' | '=' | '%' | '-' | '(' | ')');
+        let is_plain = !letter.is_ascii_punctuation()
+            || matches!(letter, '.' | ',' | '/' | '=' | '%' | '-' | '(' | ')');
         if is_plain {
             escaped.push(letter);
         } else {
@@ -54,7 +57,9 @@ pub fn markdown(text: &str) -> String {
         }
     }
     // A bare address would become a link, and a leading dash or number a list.
-    escaped.replace("//", "&#47;&#47;").replace("www.", "www&#46;")
+    escaped
+        .replace("//", "&#47;&#47;")
+        .replace("www.", "www&#46;")
 }
 
 /// A field of CSV (RFC 4180) that holds text. A field that a spreadsheet would take for a formula gets an apostrophe in front, by which

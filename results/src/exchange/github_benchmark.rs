@@ -34,9 +34,7 @@ fn result(series: &Series) -> Value {
         // Half of the interval's width: it need not lie evenly around the median, so `extra` has its ends.
         result["range"] = format!("± {}", (high - low) / 2.0).into();
         let percent = 100.0 * confidence;
-        extra.push(format!(
-            "{percent:.1} % interval: {low} to {high} {unit}"
-        ));
+        extra.push(format!("{percent:.1} % interval: {low} to {high} {unit}"));
     }
     if let Some(cpu) = series.common(|run| Some(run.record.host.cpu.model.clone())) {
         extra.push(format!("cpu: {}", one_line(&cpu)));

@@ -6,9 +6,7 @@
 use serde_json::{Value, json};
 
 use super::escape::one_line;
-use super::series::{
-    Run, Series, figure, hosts, library, mean, series, standard_deviation, unit,
-};
+use super::series::{Run, Series, figure, hosts, library, mean, series, standard_deviation, unit};
 use super::{ExportError, Format, pretty, utc};
 use crate::record::{Host, Record, Sample};
 
@@ -130,7 +128,12 @@ fn aggregates(family: usize, series: &Series) -> Vec<Value> {
     let (real_mean, cpu_mean) = (mean(&real_s), mean(&cpu_s));
     vec![
         aggregate("mean", "time", real_mean, cpu_mean),
-        aggregate("median", "time", figure(&real_s).median, figure(&cpu_s).median),
+        aggregate(
+            "median",
+            "time",
+            figure(&real_s).median,
+            figure(&cpu_s).median,
+        ),
         aggregate("stddev", "time", real_deviation, cpu_deviation),
         aggregate(
             "cv",

@@ -64,15 +64,28 @@ fn properties(record: &Record) -> Vec<(&'static str, String)> {
     }
     if let Some(graded) = &record.grade {
         properties.push(("grade", graded.grade.to_string()));
-        properties.extend(graded.reasons.iter().map(|reason| ("grade_reason", reason.clone())));
+        properties.extend(
+            graded
+                .reasons
+                .iter()
+                .map(|reason| ("grade_reason", reason.clone())),
+        );
     }
-    properties.extend(record.warnings.iter().map(|warning| ("warning", warning.clone())));
+    properties.extend(
+        record
+            .warnings
+            .iter()
+            .map(|warning| ("warning", warning.clone())),
+    );
     properties
 }
 
 /// The time of a test is the median run time in seconds: what a reader draws over builds.
 fn test(record: &Record, case: &Case) -> String {
-    let times_s: Vec<f64> = verified(case).iter().map(|sample| sample.run_time_s).collect();
+    let times_s: Vec<f64> = verified(case)
+        .iter()
+        .map(|sample| sample.run_time_s)
+        .collect();
     let time = if times_s.is_empty() {
         String::new()
     } else {
@@ -96,12 +109,17 @@ fn test(record: &Record, case: &Case) -> String {
 
 /// Why a case fails.
 fn failure(case: &Case) -> Option<String> {
-    let failed = case.samples.iter().filter(|sample| !sample.verification.passed);
+    let failed = case
+        .samples
+        .iter()
+        .filter(|sample| !sample.verification.passed);
     let failed = failed.count();
     match (case.samples.len(), failed) {
         (0, _) => Some("there are no samples".to_owned()),
         (_, 0) => None,
-        (all, _) => Some(format!("{failed} of {all} samples failed their verification")),
+        (all, _) => Some(format!(
+            "{failed} of {all} samples failed their verification"
+        )),
     }
 }
 

@@ -24,7 +24,11 @@ fn section(record: &Record) -> String {
         markdown(&record.started_utc)
     );
     if let Some(graded) = &record.grade {
-        let reasons: Vec<String> = graded.reasons.iter().map(|reason| markdown(reason)).collect();
+        let reasons: Vec<String> = graded
+            .reasons
+            .iter()
+            .map(|reason| markdown(reason))
+            .collect();
         let reasons = match reasons.is_empty() {
             true => String::new(),
             false => format!(": {}", reasons.join("; ")),
@@ -53,9 +57,15 @@ fn row(record: &Record, case: &Case) -> String {
         let interval = figure.interval.map_or_else(String::new, |(low, high, _)| {
             format!("{} to {}", digits(low), digits(high))
         });
-        (format!("{} {}", digits(figure.median), unit(case)), interval)
+        (
+            format!("{} {}", digits(figure.median), unit(case)),
+            interval,
+        )
     };
-    let peak = case.summary.as_ref().and_then(|summary| summary.percent_of_peak);
+    let peak = case
+        .summary
+        .as_ref()
+        .and_then(|summary| summary.percent_of_peak);
     let peak = peak.map_or_else(String::new, |percent| format!("{percent:.0} %"));
     let all = case.samples.len();
     let verified = match samples.len() {

@@ -102,7 +102,9 @@ pub enum Exported {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
     /// No case has a verified sample, and the format has no way to say so.
-    #[error("cannot export to {0}: no case has a verified sample (junit, markdown and csv show failed ones)")]
+    #[error(
+        "cannot export to {0}: no case has a verified sample (junit, markdown and csv show failed ones)"
+    )]
     NothingVerified(Format),
     /// The format describes one host.
     #[error("cannot export to {format}: one file describes one host and the records are of {} (export them one by one)", .hosts.join(" and "))]
@@ -113,13 +115,17 @@ pub enum ExportError {
         hosts: Vec<String>,
     },
     /// asv files results by commit and a record has none.
-    #[error("cannot export to asv: the record {record} does not say of which commit it is (name it with --commit HASH)")]
+    #[error(
+        "cannot export to asv: the record {record} does not say of which commit it is (name it with --commit HASH)"
+    )]
     NoCommit {
         /// The record's identifier.
         record: String,
     },
     /// The reader refuses a name.
-    #[error("cannot export to {format}: a name of {bytes} bytes is longer than its reader takes ({bytes_max})")]
+    #[error(
+        "cannot export to {format}: a name of {bytes} bytes is longer than its reader takes ({bytes_max})"
+    )]
     LongName {
         /// The format.
         format: Format,

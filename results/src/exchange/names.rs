@@ -30,8 +30,9 @@ pub(super) fn safe(part: &str) -> String {
     let is_only_dots = part.chars().all(|letter| letter == '.');
     let mut text = String::new();
     for byte in part.bytes() {
-        let is_safe =
-            byte.is_ascii_alphanumeric() || b"_+-".contains(&byte) || (byte == b'.' && !is_only_dots);
+        let is_safe = byte.is_ascii_alphanumeric()
+            || b"_+-".contains(&byte)
+            || (byte == b'.' && !is_only_dots);
         if is_safe {
             text.push(char::from(byte));
         } else {

@@ -40,7 +40,9 @@ pub enum SeedError {
         number: usize,
     },
     /// A figure is zero or none.
-    #[error("line {number} has no run time or no GFLOPS above zero: it was too fast for the digits that are printed")]
+    #[error(
+        "line {number} has no run time or no GFLOPS above zero: it was too fast for the digits that are printed"
+    )]
     NoTime {
         /// The line, from 1.
         number: usize,
@@ -81,7 +83,17 @@ pub fn parse(text: &[u8]) -> Result<Vec<SeedLine>, SeedError> {
 
 fn parse_line(number: usize, line: &str) -> Option<SeedLine> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let ["norm:", norm, "Run", "time:", time, "seconds", "GFLOPS:", gflops] = words[..] else {
+    let [
+        "norm:",
+        norm,
+        "Run",
+        "time:",
+        time,
+        "seconds",
+        "GFLOPS:",
+        gflops,
+    ] = words[..]
+    else {
         return None;
     };
     Some(SeedLine {
@@ -202,7 +214,14 @@ mod tests {
         let lines = parse(ARTICLE.as_bytes()).unwrap();
         let read: Vec<_> = lines
             .iter()
-            .map(|line| (line.number, line.norm, line.run_time_s.value, line.gflops.value))
+            .map(|line| {
+                (
+                    line.number,
+                    line.norm,
+                    line.run_time_s.value,
+                    line.gflops.value,
+                )
+            })
             .collect();
         assert_eq!(
             read,
@@ -223,16 +242,38 @@ mod tests {
             ("", SeedError::NoLines),
             ("GFLOPS: 3", SeedError::NoLines),
             ("a\nnorm: 2 Run time: 1", SeedError::Broken { number: 2 }),
-            ("norm: 2 Run time: 1e3 seconds GFLOPS: 1", SeedError::Broken { number: 1 }),
-            ("norm: x Run time: 1.0 seconds GFLOPS: 1", SeedError::Broken { number: 1 }),
-            ("norm: 2 Run time: .5 seconds GFLOPS: 1", SeedError::Broken { number: 1 }),
-            ("norm: 2 Run time: 0.00000 seconds GFLOPS: 1", SeedError::NoTime { number: 1 }),
-            ("norm: 2 Run time: 1.00000 seconds GFLOPS: 0", SeedError::NoTime { number: 1 }),
-            ("norm: 2 Run time: -1.00000 seconds GFLOPS: 5", SeedError::NoTime { number: 1 }),
+            (
+                "norm: 2 Run time: 1e3 seconds GFLOPS: 1",
+                SeedError::Broken { number: 1 },
+            ),
+            (
+                "norm: x Run time: 1.0 seconds GFLOPS: 1",
+                SeedError::Broken { number: 1 },
+            ),
+            (
+                "norm: 2 Run time: .5 seconds GFLOPS: 1",
+                SeedError::Broken { number: 1 },
+            ),
+            (
+                "norm: 2 Run time: 0.00000 seconds GFLOPS: 1",
+                SeedError::NoTime { number: 1 },
+            ),
+            (
+                "norm: 2 Run time: 1.00000 seconds GFLOPS: 0",
+                SeedError::NoTime { number: 1 },
+            ),
+            (
+                "norm: 2 Run time: -1.00000 seconds GFLOPS: 5",
+                SeedError::NoTime { number: 1 },
+            ),
         ] {
             assert_eq!(parse(text.as_bytes()), Err(expected), "{text}");
         }
-        assert!(parse(b"norm: nan Run time: 1.0 seconds GFLOPS: 1").unwrap()[0].norm.is_nan());
+        assert!(
+            parse(b"norm: nan Run time: 1.0 seconds GFLOPS: 1").unwrap()[0]
+                .norm
+                .is_nan()
+        );
     }
 
     fn line(n: usize, run_time_s: f64) -> SeedLine {
@@ -251,7 +292,8 @@ mod tests {
 
     #[test]
     fn contradicting_figures_fit_no_n() {
-        let line = parse(b"norm: 1.00 Run time: 100.00000 seconds GFLOPS: 99999999999999").unwrap()[0];
+        let line =
+            parse(b"norm: 1.00 Run time: 100.00000 seconds GFLOPS: 99999999999999").unwrap()[0];
         assert_eq!(order(&line), Order::None);
     }
 

@@ -137,7 +137,11 @@ pub(super) fn figure(values: &[f64]) -> Figure {
 
 /// The unit of a case's rate: bytes are the measure of kernels that count them.
 pub(super) fn unit(case: &Case) -> &'static str {
-    if case.bytes.is_some() { "GB/s" } else { "GFLOPS" }
+    if case.bytes.is_some() {
+        "GB/s"
+    } else {
+        "GFLOPS"
+    }
 }
 
 /// A sample's rate in that unit.
