@@ -13,6 +13,7 @@ pub mod machine;
 pub mod number;
 pub mod record;
 pub mod sampling;
+pub mod shared_cores;
 pub mod stability;
 pub mod statistics;
 pub mod store;
