@@ -10,6 +10,7 @@ use results::sampling::{WarmupEnd, WarmupSample};
 
 use crate::clock::{self, Elapsed};
 use crate::exit::{Exit, Failure};
+use crate::placement::CpusUsed;
 use crate::plan::{CasePlan, Plan};
 
 /// What is about to happen or has happened. Nothing is told inside a timed region.
@@ -25,6 +26,11 @@ pub enum Event<'a> {
 
 /// Looks at the machine around each timed region, outside of its timing.
 pub trait Probe {
+    /// The regions that follow run on these CPUs.
+    fn begin_case(&mut self, cpus: &CpusUsed) {
+        let _ = cpus;
+    }
+
     /// Right before the clock starts: set-up is done, all threads are awake. Has to be short, or they go to sleep.
     fn before(&mut self) {}
 
@@ -97,6 +103,7 @@ impl<'a> Session<'a> {
         observe: &mut dyn FnMut(Event),
     ) -> Case {
         let started = Instant::now();
+        probe.begin_case(&self.case.placement.cpus_used(&self.plan.machine));
         let (warmup_samples, warmup_ended) = self.warm_up(visit, observe);
         let mut samples = Vec::with_capacity(visit.samples);
         for index in visit.taken..visit.taken + visit.samples {

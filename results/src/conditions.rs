@@ -14,8 +14,11 @@ pub struct Conditions {
     /// also tell nothing.
     pub steal_s: Option<f64>,
     /// CPU time of all CPUs that other processes and the kernel's interrupts took: what `/proc/stat` counts as busy, less this
-    /// process's own. Counted in the same steps as `steal_s`.
+    /// process's own, or 0 where that is less than nothing. Counted in the same steps as `steal_s`.
     pub foreign_cpu_s: Option<f64>,
+    /// CPU time on the CPUs that the case uses; absent where `/proc/stat` does not tell it for each of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_cpus: Option<UsedCpus>,
     /// Times that a thread of this process gave its CPU up to wait for something.
     pub context_switches_voluntary: Option<u64>,
     /// Times that the kernel took the CPU from a thread of this process.
@@ -39,4 +42,36 @@ pub struct Conditions {
     /// short for it.
     #[serde(default)]
     pub energy_j: Option<f64>,
+}
+
+/// CPU time on the CPUs that a case uses: those of the cores that its threads are bound to, SMT siblings among them, or all
+/// usable ones when nothing is bound. Raw readings: only sums of them over many steps may be subtracted from each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UsedCpus {
+    /// Time that they were busy with anything, in steps of [`STEP_S`] on each of them.
+    pub busy_s: f64,
+    /// This process's own, on whatever CPU, to the microsecond: all threads that compute run on the CPUs used.
+    pub own_s: f64,
+    /// Time that the hypervisor gave to others, in the same steps as `busy_s`.
+    pub steal_s: f64,
+}
+
+/// The steps in which `/proc/stat` tells CPU time (`USER_HZ` is 100 on every architecture that Linux has kept).
+pub const STEP_S: f64 = 0.01;
+
+impl UsedCpus {
+    /// What others took: less than nothing in a short sample that fell between two steps.
+    pub fn foreign_s(&self) -> f64 {
+        self.busy_s - self.own_s
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            busy_s: self.busy_s + other.busy_s,
+            own_s: self.own_s + other.own_s,
+            steal_s: self.steal_s + other.steal_s,
+        }
+    }
 }
