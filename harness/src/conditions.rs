@@ -36,6 +36,7 @@ pub struct Watch {
     temperature: Option<Reread>,
     energy: Option<Packages>,
     before: Option<Counters>,
+    /// Around the parts of the sample so far.
     seen: Option<Conditions>,
 }
 
@@ -107,13 +108,17 @@ impl Probe for Watch {
     fn after(&mut self) {
         let after = self.counters();
         let energy_j = self.energy.as_mut().and_then(Packages::advance);
-        self.seen = self.before.take().map(|before| {
-            let mut conditions = difference(&before, &after, self.ticks_per_s);
-            conditions.energy_j = energy_j.filter(|_| conditions.observed_s >= SAMPLE_MIN_S);
-            conditions.clock_mhz = self.clock_mhz();
-            let temperature = self.temperature.as_ref();
-            conditions.temperature_c = temperature.and_then(|file| file.parse(temperature::parse));
-            conditions
+        let Some(before) = self.before.take() else {
+            return;
+        };
+        let mut conditions = difference(&before, &after, self.ticks_per_s);
+        conditions.energy_j = energy_j.filter(|_| conditions.observed_s >= SAMPLE_MIN_S);
+        conditions.clock_mhz = self.clock_mhz();
+        let temperature = self.temperature.as_ref();
+        conditions.temperature_c = temperature.and_then(|file| file.parse(temperature::parse));
+        self.seen = Some(match self.seen.take() {
+            Some(parts) => parts.followed_by(conditions),
+            None => conditions,
         });
     }
 

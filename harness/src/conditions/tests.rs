@@ -149,6 +149,25 @@ fn a_sample_is_told_what_was_seen_around_it_and_nothing_twice() {
     assert_eq!(watch.seen, None);
 }
 
+#[test]
+fn parts_of_a_sample_are_put_together_and_what_lies_between_is_left_out() {
+    let stat = |busy: u64| format!("cpu  {busy} 0 0 9 0 0 0 8\ncpu0 {busy} 0 0 9 0 0 0 8\n");
+    let host = Fake::new(&[("proc/stat", &stat(0))]);
+    let mut watch = Watch::open(host.root(), &[0], None);
+    watch.begin_case(&CpusUsed {
+        of_threads: vec![0],
+        of_cores: vec![0],
+    });
+    for (begins, ends) in [(0, 100), (5000, 5300)] {
+        host.write("proc/stat", &stat(begins));
+        watch.before();
+        host.write("proc/stat", &stat(ends));
+        watch.after();
+    }
+    let busy_s = watch.seen.take().unwrap().used_cpus.unwrap().busy_s;
+    assert!((busy_s - 4.0).abs() < 1e-9, "{busy_s}");
+}
+
 proptest! {
     #[test]
     fn texts_of_any_kind_are_no_reason_to_panic(text in "[a-z0-9 \n=._-]{0,200}") {
