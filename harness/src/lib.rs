@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod conditions;
+mod cpu_time;
 pub mod energy;
 pub mod estimate;
 pub mod exit;
