@@ -28,6 +28,7 @@ pub mod placement;
 pub mod plan;
 pub mod precision;
 pub mod progress;
+pub mod records;
 mod reread;
 pub mod resume;
 pub mod run;

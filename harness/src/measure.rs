@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use kernels::fma::Isa;
 use kernels::verify::NormCheck;
 use kernels::{Kernel, Multiplier, Team, flop};
 use results::record::{Case, Sample, Verification};
@@ -117,9 +118,11 @@ impl<'a> Session<'a> {
         }
         Case {
             kernel: self.kernel.name().to_owned(),
+            kernel_version: Some(self.case.kernel.version),
             n: self.case.size.n,
             dtype: self.case.dtype.to_string(),
             blas: self.case.blas_name.clone(),
+            isa: Isa::of_core(&self.case.blas.describe().core).map(|isa| isa.to_string()),
             driver: Some(self.plan.driver.to_string()),
             panel_rows: self.kernel.panel_rows(),
             cpus: self.case.placement.cpus.clone(),
