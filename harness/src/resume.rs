@@ -250,6 +250,7 @@ mod tests {
             grade: None,
             imported: None,
             warnings: Vec::new(),
+            samples_sha256: None,
         }
     }
 

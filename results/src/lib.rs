@@ -3,6 +3,7 @@
 //! A record says what was measured, on what, with what, and whether each result was verified. It is plain data:
 //! measuring happens in `harness`, drawing in `reports`.
 
+pub mod comparability;
 pub mod conditions;
 pub mod energy;
 pub mod exchange;
@@ -11,10 +12,13 @@ pub mod imported;
 pub mod journal;
 pub mod library;
 pub mod limits;
+pub mod load;
 pub mod machine;
 pub mod number;
 pub mod record;
+pub mod samples_digest;
 pub mod sampling;
+pub mod shared_cores;
 pub mod stability;
 pub mod statistics;
 pub mod store;

@@ -36,6 +36,7 @@ pub(crate) fn article() -> Record {
         grade: None,
         imported: None,
         warnings: vec!["the host is not idle: its load was 2.1 when the run began".to_owned()],
+        samples_sha256: None,
     }
 }
 
@@ -121,6 +122,8 @@ fn case() -> Case {
     ];
     Case {
         kernel: "matmul-norm".to_owned(),
+        kernel_version: None,
+        isa: None,
         n: 10_000,
         dtype: "f64".to_owned(),
         driver: None,
