@@ -8,7 +8,7 @@ use results::{Record, store};
 
 use crate::cli::ExportArgs;
 use crate::exit::{Exit, Failure};
-use crate::output;
+use crate::{output, records};
 
 /// Carries out `bench export`. What failed its verification is left out where a format has only figures, which is said and becomes the
 /// exit code, since a gate further on would not see it.
@@ -65,9 +65,12 @@ fn format(name: &str) -> Result<Format, Failure> {
     })
 }
 
-fn load(paths: &[PathBuf]) -> Result<Vec<Record>, Failure> {
-    let records = paths.iter().map(|path| store::read_record(path));
-    records.collect::<Result<_, _>>().map_err(Failure::usage)
+fn load(words: &[PathBuf]) -> Result<Vec<Record>, Failure> {
+    let loaded = results::load::load(words, |record| record).map_err(records::failure)?;
+    for note in records::notes(&loaded) {
+        eprintln!("bench: warning: {note}");
+    }
+    Ok(loaded.records.into_iter().map(|one| one.record).collect())
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

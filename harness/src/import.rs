@@ -8,15 +8,15 @@ use std::io::Read;
 use std::path::Path;
 use std::time::SystemTime;
 
-use kernels::Dtype;
 use kernels::verify::{expected_norm, norm_tolerance};
+use kernels::{Dtype, matmul_norm};
 use results::exchange::seed::{self, Order, SeedLine};
 use results::imported::Imported;
 use results::record::{
     self, Blas, Case, Record, SCHEMA_VERSION, Sample, Settings, Software, Threads, Verification,
 };
 use results::statistics::summarize;
-use results::{grade, store};
+use results::{grade, samples_digest, store};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -139,6 +139,7 @@ fn import(args: &ImportArgs, source: &Source) -> Result<Record, String> {
         limits: None,
         stability: None,
         energy: None,
+        samples_sha256: None,
         grade: None,
         imported: Some(Imported {
             format: "seed".to_owned(),
@@ -154,6 +155,7 @@ fn import(args: &ImportArgs, source: &Source) -> Result<Record, String> {
         record.warnings.extend(imported.derived.clone());
     }
     record.grade = Some(grade::grade(&record));
+    record.samples_sha256 = Some(samples_digest::of(&record));
     Ok(record)
 }
 
@@ -267,12 +269,14 @@ fn case(n: usize, threads: usize, dtype: Dtype, first: Sample) -> Case {
         Dtype::F32 => 4,
     };
     Case {
-        kernel: "matmul-norm".to_owned(),
+        kernel: matmul_norm::DEFINITION.name.to_owned(),
+        kernel_version: Some(matmul_norm::DEFINITION.version),
         n,
         dtype: dtype.to_string(),
         blas: None,
         // The choice that this names is bench's own.
         driver: None,
+        isa: None,
         panel_rows: None,
         cpus: None,
         threads_requested: threads,
@@ -321,7 +325,13 @@ fn sample(line: &SeedLine, n: usize, dtype: Dtype) -> Sample {
 fn identifier(args: &ImportArgs, source: &Source, started_utc: &str) -> String {
     let mut digest = Sha256::new();
     digest.update(&source.text);
-    let told = [&args.host, &args.dtype, &args.program, &args.blas];
+    let told = [
+        &args.host,
+        &args.cpu,
+        &args.dtype,
+        &args.program,
+        &args.blas,
+    ];
     for text in told.into_iter().map(String::as_str).chain([started_utc]) {
         digest.update([0]);
         digest.update(text);

@@ -18,7 +18,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)))]
     pub to: String,
 
-    /// Records
+    /// Records: files, directories (all records below them), patterns, or - for standard input
     #[arg(required = true, value_name = "FILE|DIR|GLOB")]
     pub records: Vec<PathBuf>,
 

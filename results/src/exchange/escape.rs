@@ -46,20 +46,26 @@ pub fn xml(text: &str) -> String {
 ///
 /// Source: `GitHub` Flavored Markdown, 6.2 (references cannot be used in place of symbols of structure) and 4.10 (cells).
 pub fn markdown(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in one_line(text).chars() {
-        let is_plain = !letter.is_ascii_punctuation()
-            || matches!(letter, '.' | ',' | '/' | '=' | '%' | '-' | '(' | ')');
+    let line = one_line(text);
+    let mut escaped = String::with_capacity(line.len());
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let next = letters.peek().copied();
+        let is_plain = match letter {
+            // `:tada:` would be a picture, `//` the middle of an address; times, notes and names of cases stay readable.
+            ':' => next.is_some_and(|next| next == ' ' || next.is_ascii_digit()),
+            '/' => next != Some('/'),
+            '.' | ',' | '=' | '%' | '-' | '(' | ')' => true,
+            _ => !letter.is_ascii_punctuation(),
+        };
         if is_plain {
             escaped.push(letter);
         } else {
             escaped += &format!("&#{};", u32::from(letter));
         }
     }
-    // A bare address would become a link, and a leading dash or number a list.
-    escaped
-        .replace("//", "&#47;&#47;")
-        .replace("www.", "www&#46;")
+    // A bare address becomes a link without `//`, too.
+    escaped.replace("www.", "www&#46;")
 }
 
 /// A field of CSV (RFC 4180) that holds text. A field that a spreadsheet would take for a formula gets an apostrophe in front, by which

@@ -284,10 +284,11 @@ mod tests {
 
     #[test]
     fn an_n_that_the_script_does_not_have_is_ambiguous_or_exact() {
-        assert_eq!(order(&line(1000, 0.021)), Order::Ambiguous(995..=1004));
+        assert_eq!(order(&line(1000, 0.021)), Order::Ambiguous(997..=1000));
         assert_eq!(order(&line(40_000, 60.0)), Order::Derived(40_000));
-        // Few digits of a long time: the only n is found.
-        assert_eq!(order(&line(7, 0.000_001_5 * 100.0)), Order::None);
+        // With more digits than the script prints, no other n fits.
+        let line = parse(b"norm: 1.00 Run time: 0.001000 seconds GFLOPS: 54.18").unwrap()[0];
+        assert_eq!(order(&line), Order::Derived(300));
     }
 
     #[test]
