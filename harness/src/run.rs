@@ -254,6 +254,7 @@ fn limit_request(plan: &Plan) -> limit::Request {
             .filter(|dtype| dtypes.contains(dtype))
             .collect(),
         threads: counts.into_iter().map(placed).collect(),
+        libraries: libraries::isas(&plan.libraries),
         cache_bytes: limit::last_level_bytes(&plan.topology.caches),
         memory_bytes: plan.memory.available_bytes,
     }

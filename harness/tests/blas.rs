@@ -111,3 +111,25 @@ fn what_cannot_be_used_is_refused_in_one_line() {
     let output = bench(&["--blas", &serial]);
     assert_eq!(output.status.code(), Some(0));
 }
+
+#[test]
+fn each_library_is_held_against_its_own_instruction_set() {
+    let reference = debian("blas/libblas.so.3", "libblas3");
+    let words = ["--blas", &format!("bundled,{reference}"), "--peak"];
+    let record = record(&[&words[..], &["--kernel", "gemm,fma-peak"]].concat());
+    let limits = record.limits.as_ref().unwrap();
+    let [linked, loaded] = &limits.library_isas[..] else {
+        panic!("{limits:?}");
+    };
+    assert_eq!(linked.core.as_ref(), Some(&record.software.blas.core));
+    // The reference implementation names no core type.
+    assert_eq!((&loaded.core, &loaded.isa), (&None, &limits.best_isa));
+    for case in &record.cases {
+        let peak = case.peak.as_ref().unwrap();
+        assert_eq!(peak.isa, limits.isa_of(case), "{case:?}");
+        assert!(case.blas.is_some());
+    }
+    let peaks = record.cases.iter().filter(|case| case.kernel == "fma-peak");
+    let isas = if linked.isa == loaded.isa { 1 } else { 2 };
+    assert_eq!(peaks.count(), 2 * isas);
+}
