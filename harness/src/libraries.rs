@@ -57,7 +57,7 @@ pub fn select(option: &str) -> Result<Vec<Selected>, Failure> {
 ///
 /// # Errors
 ///
-/// When a case needs more of a library than products.
+/// When a case needs more of a library than products, and it has not got it.
 pub fn by_each(cases: Vec<CasePlan>, libraries: &[Selected]) -> Result<Vec<CasePlan>, Failure> {
     if is_default(libraries) {
         return Ok(cases);
@@ -81,9 +81,10 @@ pub fn by_each(cases: Vec<CasePlan>, libraries: &[Selected]) -> Result<Vec<CaseP
                 all.extend(firsts.map(|(_, library)| by(&case, library)));
             }
             "lu-solve" => {
-                return Err(Failure::usage(anyhow::anyhow!(
-                    "cannot measure lu-solve with --blas: it takes the linked OpenBLAS's LAPACK (leave --blas out)"
-                )));
+                for library in libraries {
+                    library.blas.check_lapack().map_err(Failure::usage)?;
+                    all.push(by(&case, library));
+                }
             }
             _ => all.extend(libraries.iter().map(|library| by(&case, library))),
         }

@@ -133,3 +133,25 @@ fn each_library_is_held_against_its_own_instruction_set() {
     let isas = if linked.isa == loaded.isa { 1 } else { 2 };
     assert_eq!(peaks.count(), 2 * isas);
 }
+
+#[test]
+fn systems_are_solved_by_any_library_with_lapack_and_by_no_other() {
+    let openblas = debian("openblas-pthread/libopenblas.so.0", "libopenblas0-pthread");
+    let words = ["--blas", &format!("bundled,{openblas}"), "--kernel"];
+    let record = record(&[&words[..], &["lu-solve", "--dtype", "f64,f32"]].concat());
+    assert!(record.is_valid());
+    assert_eq!(record.cases.len(), 8);
+    let names: Vec<&str> = record
+        .cases
+        .iter()
+        .filter_map(|it| it.blas.as_deref())
+        .collect();
+    assert_eq!(names[..2], ["bundled", "libopenblas.so.0"]);
+
+    let blis = debian("blis-pthread/libblis.so.4", "libblis4-pthread");
+    let output = bench(&["--blas", &blis, "--kernel", "lu-solve"]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&output.stderr);
+    let reason = "it has no LAPACK, that is no dgetrf, dgetrs, sgetrf and sgetrs (leave --blas out";
+    assert!(message.contains(reason), "{message}");
+}
