@@ -167,7 +167,7 @@ impl Probe for Watch {
         let temperature = self.temperature.as_ref();
         conditions.temperature_c = temperature.and_then(|file| file.parse(temperature::parse));
         self.seen = Some(match self.seen.take() {
-            Some(parts) => parts.followed_by(conditions),
+            Some(parts) => parts.followed_by(&conditions),
             None => conditions,
         });
     }

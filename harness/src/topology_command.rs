@@ -24,13 +24,12 @@ pub fn run(args: &TopologyArgs) -> Result<Exit, Failure> {
         None => topology::machine(cgroup::limits().cpu_quota, host::hypervisor()),
     };
     let affinity: Affinity = args.affinity.parse().map_err(Failure::usage)?;
-    let placement = match args.from {
+    let placement = if args.from.is_some() {
         // Neither our environment nor our library is that machine's.
-        Some(_) => planned(&machine, args, &affinity, |_| None, usize::MAX)?,
-        None => {
-            let library_max = Blas::bundled().describe().callers_max;
-            planned(&machine, args, &affinity, plan::variable, library_max)?
-        }
+        planned(&machine, args, &affinity, |_| None, usize::MAX)?
+    } else {
+        let library_max = Blas::bundled().describe().callers_max;
+        planned(&machine, args, &affinity, plan::variable, library_max)?
     };
     let plan = thread_plan(placement);
     if let Some(path) = &args.svg {

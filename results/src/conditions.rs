@@ -52,7 +52,7 @@ impl Conditions {
     /// What was seen around one part of a sample and then around the next, what lay between them left out: counts and times
     /// are added up, the clock is averaged over time, the higher temperature counts. What one of them does not know is unknown.
     #[must_use]
-    pub fn followed_by(self, next: Self) -> Self {
+    pub fn followed_by(self, next: &Self) -> Self {
         let times = |one: Option<f64>, other: Option<f64>| Some(one? + other?);
         let counts = |one: Option<u64>, other: Option<u64>| Some(one? + other?);
         let observed_s = self.observed_s + next.observed_s;
@@ -147,7 +147,7 @@ mod tests {
             energy_j: Some(8.0),
             ..Conditions::default()
         };
-        let both = part(1.0, 3000.0, 60.0).followed_by(part(3.0, 4000.0, 50.0));
+        let both = part(1.0, 3000.0, 60.0).followed_by(&part(3.0, 4000.0, 50.0));
         let expected = Conditions {
             observed_s: 4.0,
             steal_s: Some(0.5),
@@ -165,7 +165,7 @@ mod tests {
         };
         assert_eq!(both, expected);
         let unknown = Conditions::default();
-        let with_unknown = both.followed_by(unknown);
+        let with_unknown = both.followed_by(&unknown);
         assert_eq!(with_unknown.steal_s, None);
         assert_eq!(with_unknown.clock_source, None);
     }

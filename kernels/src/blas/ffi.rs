@@ -140,7 +140,8 @@ impl<T: Copy> Lu<T> {
         assert!(a.len() == n * n, "the shapes do not fit");
         let mut pivots = vec![0i64; n];
         // Nothing is longer than addresses can count.
-        let (order, leading, one) = (n as i64, n.max(1) as i64, 1i64);
+        let index = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let (order, leading, one) = (index(n), index(n.max(1)), 1i64);
         let mut info = 0i64;
         // SAFETY: A is n by n and x has n elements (checked above), both borrowed exclusively; there are n pivots at least
         // as wide as the library's integers. To LAPACK, which counts by columns, `a` is the transpose of A.
