@@ -4,6 +4,7 @@
     reason = "the comments on options are their help texts"
 )]
 
+mod compare;
 mod run;
 mod topology;
 
@@ -16,6 +17,7 @@ use clap_complete::Shell;
 use crate::exit::{Exit, Failure};
 use crate::{output, software};
 
+pub use compare::{By, CompareArgs, Format, Sort};
 pub use run::RunArgs;
 pub use topology::TopologyArgs;
 
@@ -42,6 +44,8 @@ pub struct Cli {
 pub enum Command {
     /// Measure (the default: `bench --size small` is `bench run --size small`)
     Run(Box<RunArgs>),
+    /// Compare records of hosts and runs
+    Compare(CompareArgs),
     /// Show what this machine is made of and where threads would run
     Topology(TopologyArgs),
     /// Print a completion script for a shell
@@ -60,6 +64,8 @@ Examples:
   bench --size 2000 --until 1%            as many repetitions as the median's precision takes
   bench --size 2000 --blas all            every library that bench.run carries, one case each
   OMP_NUM_THREADS=8 bench                 threads chosen by the environment
+  bench compare bench-results 'lab/*.json'
+                                          many hosts in one table
   bench --size test --output -            the record on standard output, no file
 
 Exit codes:

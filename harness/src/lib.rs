@@ -7,6 +7,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod clock;
 pub mod command;
+pub mod compare;
 pub mod conditions;
 mod cpu_time;
 pub mod energy;

@@ -4,8 +4,10 @@
 //! measuring happens in `harness`, drawing in `reports`.
 
 pub mod comparability;
+pub mod compare;
 pub mod conditions;
 pub mod energy;
+pub mod environment;
 pub mod grade;
 pub mod journal;
 pub mod library;
