@@ -11,11 +11,13 @@ pub mod library;
 pub mod limits;
 pub mod machine;
 pub mod number;
+pub mod paired;
 pub mod record;
 pub mod sampling;
 pub mod stability;
 pub mod statistics;
 pub mod store;
+pub mod verdict;
 
 pub use record::Record;
 pub use store::{StoreError, StoredRecord};
