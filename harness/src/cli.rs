@@ -4,6 +4,9 @@
     reason = "the comments on options are their help texts"
 )]
 
+mod ab;
+mod check;
+mod measured;
 mod run;
 mod topology;
 
@@ -16,6 +19,9 @@ use clap_complete::Shell;
 use crate::exit::{Exit, Failure};
 use crate::{output, software};
 
+pub use ab::AbArgs;
+pub use check::{CheckArgs, Format};
+pub use measured::{ComparingArgs, MeasuredArgs};
 pub use run::RunArgs;
 pub use topology::TopologyArgs;
 
@@ -42,6 +48,10 @@ pub struct Cli {
 pub enum Command {
     /// Measure (the default: `bench --size small` is `bench run --size small`)
     Run(Box<RunArgs>),
+    /// Compare two bundles, programs or settings in turns on this host: which is faster, and by how much
+    Ab(Box<AbArgs>),
+    /// The gate for CI: whether the candidate is slower than a baseline, by exit code
+    Check(Box<CheckArgs>),
     /// Show what this machine is made of and where threads would run
     Topology(TopologyArgs),
     /// Print a completion script for a shell

@@ -3,6 +3,7 @@
 //! Everything here is a pure function of a [`results::Record`]: nothing measures, reads or writes, and the same record
 //! gives the same bytes.
 
+pub mod comparison_text;
 mod figures;
 mod plot;
 pub mod rate;

@@ -3,6 +3,9 @@
 //! A record says what was measured, on what, with what, and whether each result was verified. It is plain data:
 //! measuring happens in `harness`, drawing in `reports`.
 
+pub mod accepted;
+pub mod agreement;
+pub mod comparison;
 pub mod conditions;
 pub mod energy;
 pub mod grade;

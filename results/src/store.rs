@@ -196,7 +196,12 @@ pub fn read_record(path: &Path) -> Result<Record, StoreError> {
     })
 }
 
-fn parse_record(text: &[u8]) -> Result<Record, String> {
+/// Reads a record from its text.
+///
+/// # Errors
+///
+/// What is wrong with it: no whole JSON, no record, or one of a version that this program does not know.
+pub fn parse_record(text: &[u8]) -> Result<Record, String> {
     #[derive(serde::Deserialize)]
     struct Version {
         schema_version: u32,
