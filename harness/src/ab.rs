@@ -52,8 +52,9 @@ pub fn run(args: &AbArgs) -> Result<Exit, Failure> {
         processes: turns.processes,
     };
     judge(&mut comparison, within);
-    if let Some(stop) = stop {
-        comparing::take_in(stop, &mut comparison)?;
+    match stop {
+        Some(stop) => comparing::take_in(stop, &mut comparison)?,
+        None => comparison.reasons.extend(why_inconclusive(&comparison)),
     }
     comparing::finish(
         &comparison,
@@ -94,13 +95,19 @@ fn judge(comparison: &mut Comparison, within: f64) {
             comparison.verdict = Verdict::Inconclusive;
         }
     }
-    if comparison.verdict == Verdict::Inconclusive {
-        let least = verdict::blocks_min(comparison.cases.len());
-        let few = blocks.iter().any(|blocks| blocks.len() < least);
-        comparison.reasons.push(if few {
-            format!("the time held fewer than {least} blocks of four processes (try a longer --max-time or a smaller --size)")
-        } else {
-            "the time was over before the noise was low enough (try a longer --max-time or a wider --within)".to_owned()
-        });
+}
+
+fn why_inconclusive(comparison: &Comparison) -> Option<String> {
+    if comparison.verdict != Verdict::Inconclusive {
+        return None;
     }
+    let least = verdict::blocks_min(comparison.cases.len());
+    let few = comparison.cases.iter().any(|case| case.first.len() < least);
+    Some(if few {
+        format!(
+            "the time held fewer than {least} blocks of four processes (try a longer --max-time or a smaller --size)"
+        )
+    } else {
+        "the time was over before the noise was low enough (try a longer --max-time or a wider --within)".to_owned()
+    })
 }

@@ -98,7 +98,14 @@ pub fn parse() -> Result<Cli, Failure> {
 fn one_line(error: &clap::Error) -> anyhow::Error {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
-    let problem = first.trim_start_matches("error: ");
+    let mut problem = first.trim_start_matches("error: ").to_owned();
+    if problem.ends_with(':') {
+        // What is missing is listed below.
+        let listed = text.lines().skip(1);
+        for line in listed.take_while(|line| line.starts_with("  ")) {
+            problem = format!("{problem} {}", line.trim());
+        }
+    }
     let suggested = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand]
         .into_iter()
         .find_map(|kind| match error.get(kind)? {
@@ -150,6 +157,12 @@ mod tests {
             &["--size"],
             &expect![
                 "cannot read the command line: a value is required for '--size <SIZE[,SIZE...]>' but none was supplied (try bench --help)"
+            ],
+        );
+        check_error(
+            &["ab", "x"],
+            &expect![
+                "cannot read the command line: the following required arguments were not provided: <B> (try bench --help)"
             ],
         );
         check_error(

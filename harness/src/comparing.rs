@@ -158,7 +158,7 @@ pub fn take_in(stop: Stop, comparison: &mut Comparison) -> Result<(), Failure> {
         Stop::NotComparable(reason) => (Verdict::NotComparable, reason),
     };
     comparison.verdict = verdict;
-    comparison.reasons.insert(0, reason);
+    comparison.reasons.push(reason);
     Ok(())
 }
 

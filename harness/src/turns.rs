@@ -12,6 +12,7 @@ use results::comparison::{CaseOutcome, Process, SideRecord, Stage};
 use results::paired::{self, Block, Order, Side};
 use results::record::{Case, Host, Record};
 use results::statistics::{self, random::SplitMix64};
+use results::comparability::{self, Work};
 use results::{agreement, grade::Grade};
 
 use crate::exit::Failure;
@@ -325,8 +326,8 @@ impl<'a> Turns<'a> {
             let grade = record.grade.as_ref();
             grade.is_some_and(|graded| graded.grade == Grade::Invalid)
         };
-        self.disturbed += usize::from(is_disturbed(&record));
         self.check(side, &record)?;
+        self.disturbed += usize::from(is_disturbed(&record));
         self.first[index].get_or_insert_with(|| record.clone());
         Ok(record)
     }
@@ -413,27 +414,32 @@ fn outcome_of(case: &Case) -> CaseOutcome {
     }
 }
 
+/// The work has to be the same; by what means it is done may be what is compared, panels of C included.
 fn same_cases(one: &Record, other: &Record) -> Result<(), Stop> {
-    let key = |case: &Case| {
-        (
-            case.kernel.clone(),
-            case.n,
-            case.dtype.clone(),
-            case.flop.to_bits(),
-        )
-    };
-    let names = |record: &Record| {
+    let works = |record: &Record| {
         let cases = record.cases.iter();
-        let cases = cases.map(|case| format!("{} n={} {}", case.kernel, case.n, case.dtype));
-        cases.collect::<Vec<_>>().join("; ")
+        let work = |case| Work {
+            panel_rows: None,
+            ..comparability::key(record, case).work
+        };
+        cases.map(work).collect::<Vec<_>>()
     };
-    if one.cases.iter().map(key).eq(other.cases.iter().map(key)) {
+    let [one, other] = [works(one), works(other)];
+    if one == other {
         return Ok(());
     }
+    let pairs = one.iter().zip(&other);
+    let differences: Vec<String> = pairs
+        .flat_map(|(one, other)| one.differences(other))
+        .map(|difference| difference.to_string())
+        .collect();
+    let what = if differences.is_empty() {
+        format!("{} cases against {}", one.len(), other.len())
+    } else {
+        differences.join(", ")
+    };
     Err(Stop::NotComparable(format!(
-        "the sides measure different things: {} and {}",
-        names(one),
-        names(other)
+        "the sides measure different things: {what}"
     )))
 }
 

@@ -5,6 +5,7 @@
 
 pub mod accepted;
 pub mod agreement;
+pub mod comparability;
 pub mod comparison;
 pub mod conditions;
 pub mod energy;
@@ -12,11 +13,14 @@ pub mod grade;
 pub mod journal;
 pub mod library;
 pub mod limits;
+pub mod load;
 pub mod machine;
 pub mod number;
 pub mod paired;
 pub mod record;
+pub mod samples_digest;
 pub mod sampling;
+pub mod shared_cores;
 pub mod stability;
 pub mod statistics;
 pub mod store;

@@ -21,7 +21,7 @@ use crate::statistics::{holm, signed_rank};
 pub const THRESHOLD_MIN: f64 = 0.01;
 
 /// How many noise floors a threshold that is left to the noise is: with two, equals pass at the first look in 97 %.
-pub const THRESHOLD_FLOORS: f64 = 2.0;
+pub const THRESHOLD_FLOORS: f64 = 1.5;
 
 /// The probability of an error to one side that the interval allows.
 const TAIL: f64 = (1.0 - CONFIDENCE) / 2.0;

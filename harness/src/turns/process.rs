@@ -99,7 +99,8 @@ pub(super) fn measure(
         };
         return Err(failed(exit, how_it_ended(status, &stderr)));
     }
-    results::store::parse_record(&stdout).map_err(|reason| {
+    let read = results::load::read_sealed(&stdout);
+    read.map(|(record, _)| record).map_err(|reason| {
         let reason = format!(
             "it printed no record that can be read: {reason} (it was run with {})",
             words.join(" ")
