@@ -4,20 +4,22 @@
 //! between blocks to decide whether there are enough cannot see which side is which (see `results::paired`).
 
 mod process;
+mod runs;
 mod side;
 
 use std::time::{Duration, Instant};
 
+use results::comparability::{self, Work};
 use results::comparison::{CaseOutcome, Process, SideRecord, Stage};
 use results::paired::{self, Block, Order, Side};
 use results::record::{Case, Host, Record};
 use results::statistics::{self, random::SplitMix64};
-use results::comparability::{self, Work};
 use results::{agreement, grade::Grade};
 
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use process::Trouble;
+pub use runs::Runs;
 pub use side::SideCommand;
 
 /// What every process is told besides: its record on standard output, and nothing that takes time and is not compared.
@@ -352,13 +354,7 @@ impl<'a> Turns<'a> {
 
     fn check(&mut self, side: Side, record: &Record) -> Result<(), Stop> {
         let name = ["A", "B"][side as usize];
-        let failed = record.cases.iter().flat_map(|case| &case.samples);
-        let failed = failed.filter(|sample| !sample.verification.passed).count();
-        if failed > 0 {
-            return Err(Stop::Invalid(format!(
-                "side {name}: {failed} results failed their verification"
-            )));
-        }
+        failed_results(&format!("side {name}"), record)?;
         if record.cases.is_empty() || record.cases.iter().any(|case| gflops(case).is_empty()) {
             return Err(Stop::NotComparable(format!(
                 "side {name} has a case without a rate"
@@ -391,6 +387,17 @@ impl<'a> Turns<'a> {
         Err(Stop::NotComparable(
             "the sides' processes have different numbers of repetitions (give both the same --repeats)".to_owned(),
         ))
+    }
+}
+
+/// Whether there are results that failed their verification.
+fn failed_results(whose: &str, record: &Record) -> Result<(), Stop> {
+    let samples = record.cases.iter().flat_map(|case| &case.samples);
+    match samples.filter(|sample| !sample.verification.passed).count() {
+        0 => Ok(()),
+        failed => Err(Stop::Invalid(format!(
+            "{whose}: {failed} results failed their verification"
+        ))),
     }
 }
 

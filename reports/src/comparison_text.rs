@@ -167,7 +167,7 @@ fn difference(case: &CaseOutcome, within: f64) -> String {
         Some(ratio) => format!(
             "{verdict}: {} times A's speed ({}, noise ±{})",
             times(ratio, ratio.estimate),
-            interval(ratio),
+            interval(case, ratio),
             percent(100.0 * ratio.noise_floor)
         ),
         None => format!("{verdict}, too few blocks ({})", case.first.len()),
@@ -187,7 +187,7 @@ fn gate(case: &CaseOutcome) -> String {
             .max(case.first.len());
         return format!("{verdict}, too few to tell ({runs})");
     };
-    let mut parts = vec![interval(ratio), threshold(outcome, ratio)];
+    let mut parts = vec![interval(case, ratio), threshold(outcome, ratio)];
     if let Some(accepted) = &outcome.accepted {
         parts.push(format!(
             "{:.3} is expected since {}: {}",
@@ -235,12 +235,17 @@ fn threshold(outcome: &GateOutcome, ratio: &Ratio) -> String {
 }
 
 /// For example `95 % interval 0.943 to 0.958 from 14 blocks`.
-fn interval(ratio: &Ratio) -> String {
+fn interval(case: &CaseOutcome, ratio: &Ratio) -> String {
+    let from = if case.baseline_runs.is_empty() {
+        counted(ratio.blocks, "block")
+    } else {
+        let [before, now] = [&case.baseline_runs, &case.candidate_runs].map(Vec::len);
+        format!("{before} runs then and {now} now")
+    };
     format!(
-        "95 % interval {} to {} from {}",
+        "95 % interval {} to {} from {from}",
         times(ratio, ratio.low),
         times(ratio, ratio.high),
-        counted(ratio.blocks, "block")
     )
 }
 

@@ -18,6 +18,7 @@ pub mod machine;
 pub mod number;
 pub mod paired;
 pub mod record;
+pub mod run_gate;
 pub mod samples_digest;
 pub mod sampling;
 pub mod shared_cores;

@@ -3,6 +3,7 @@
 pub mod bootstrap;
 pub mod holm;
 pub mod random;
+pub mod rank_sum;
 pub mod signed_rank;
 
 use crate::energy;
