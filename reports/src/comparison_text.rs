@@ -109,7 +109,16 @@ fn headline(comparison: &Comparison) -> String {
     let cases = counted(comparison.cases.len(), "case");
     match comparison.verdict {
         Verdict::Pass | Verdict::Told => {
-            format!("pass: no slowdown beyond the threshold in {cases}")
+            let thresholds = comparison
+                .cases
+                .iter()
+                .filter_map(|case| case.gate.as_ref()?.threshold_percent);
+            match thresholds.reduce(f64::max) {
+                Some(threshold) => {
+                    format!("pass: no slowdown beyond {} in {cases}", percent(threshold))
+                }
+                None => format!("pass: no slowdown in {cases}"),
+            }
         }
         Verdict::Accepted => format!("accepted: what was found in {cases} is expected from now on"),
         Verdict::Regression => {
@@ -212,6 +221,9 @@ fn gate_name(verdict: GateVerdict) -> &'static str {
 
 /// What speaks for a regression: whether it was seen beyond the threshold, and again in the fresh blocks.
 fn evidence(case: &CaseOutcome, outcome: &GateOutcome) -> Option<String> {
+    if outcome.verdict == GateVerdict::Pass {
+        return None;
+    }
     let p_confirmation = outcome.p_confirmation?;
     let again = if case.fresh.is_empty() {
         "fresh runs".to_owned()
@@ -266,19 +278,27 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
 /// What it took, for example `24 s: 56 processes, best of 10 repetitions each, the first 4 to warm up`.
 fn effort(comparison: &Comparison) -> String {
     let processes = &comparison.processes;
-    let is_warmup = |stage: Stage| stage == Stage::Warmup;
     let warmups = processes
         .iter()
-        .filter(|process| is_warmup(process.stage))
+        .filter(|process| process.stage == Stage::Warmup)
         .count();
     let repetitions = processes
         .last()
         .and_then(|process| process.gflops.first())
         .map_or(0, Vec::len);
+    let to_warm_up = match warmups {
+        0 => String::new(),
+        count => format!(", the first {count} to warm up"),
+    };
+    let noun = if processes.len() == 1 {
+        "process"
+    } else {
+        "processes"
+    };
     format!(
-        "{:.0} s: {}, {} of {} each, the first {warmups} to warm up",
+        "{:.0} s: {} {noun}, {} of {} each{to_warm_up}",
         comparison.elapsed_s,
-        counted(processes.len(), "process").replace("processs", "processes"),
+        processes.len(),
         comparison.settings.statistic,
         counted(repetitions, "repetition"),
     )

@@ -5,7 +5,7 @@
 
 use crate::paired::{CONFIDENCE, Ratio};
 use crate::statistics::{bootstrap, holm, median, rank_sum};
-use crate::verdict::{Judgement, THRESHOLD_FLOORS, decide};
+use crate::verdict::{Judgement, THRESHOLD_FLOORS, THRESHOLD_MAX, decide};
 
 /// The least number of runs on either side: with five and five, chance alone leaves one below the other once in 252 times.
 pub const RUNS_MIN: usize = 5;
@@ -38,7 +38,8 @@ impl RunCase {
                 &logarithms(&self.first),
                 CONFIDENCE,
             )?;
-            Some(THRESHOLD_MIN.max(THRESHOLD_FLOORS * shift.half_width().exp_m1()))
+            let of_noise = THRESHOLD_FLOORS * shift.half_width().exp_m1();
+            Some(of_noise.clamp(THRESHOLD_MIN, THRESHOLD_MAX))
         })
     }
 

@@ -20,6 +20,10 @@ use crate::statistics::{holm, signed_rank};
 /// The least slowdown that counts when the threshold is left to the noise.
 pub const THRESHOLD_MIN: f64 = 0.01;
 
+/// The largest slowdown that the noise may hide by itself: a gate that lets more pass than this would be asleep. Beyond it there is no
+/// verdict unless a threshold is asked for.
+pub const THRESHOLD_MAX: f64 = 0.1;
+
 /// How many noise floors a threshold is that is left to the noise. With one and a half, equals pass at the first look in 84 % and after the
 /// second in 98 %, and a slowdown is found that is two noise floors or so (`gate_simulation` has the tables; with two, fewer equals need a second
 /// look and only slowdowns half as large again are found).
@@ -39,7 +43,8 @@ pub fn blocks_min(cases: usize) -> usize {
 pub fn threshold(asked: Option<f64>, first: &[Block]) -> Option<f64> {
     match asked {
         Some(threshold) => Some(threshold),
-        None => paired::noise_floor(first).map(|floor| THRESHOLD_MIN.max(THRESHOLD_FLOORS * floor)),
+        None => paired::noise_floor(first)
+            .map(|floor| (THRESHOLD_FLOORS * floor).clamp(THRESHOLD_MIN, THRESHOLD_MAX)),
     }
 }
 
