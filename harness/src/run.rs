@@ -308,7 +308,8 @@ fn empty_record(plan: &Plan) -> Record {
     }
 }
 
-fn now_utc() -> String {
+/// Now, RFC 3339 in UTC, to the second.
+pub(crate) fn now_utc() -> String {
     let now = OffsetDateTime::now_utc();
     let now = now.replace_nanosecond(0).unwrap_or(now);
     now.format(&Rfc3339).unwrap_or_default()

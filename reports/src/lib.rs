@@ -4,6 +4,7 @@
 //! gives the same bytes.
 
 pub mod compare;
+pub mod comparison_text;
 mod figures;
 mod plot;
 pub mod rate;

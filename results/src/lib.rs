@@ -3,8 +3,11 @@
 //! A record says what was measured, on what, with what, and whether each result was verified. It is plain data:
 //! measuring happens in `harness`, drawing in `reports`.
 
+pub mod accepted;
+pub mod agreement;
 pub mod comparability;
 pub mod compare;
+pub mod comparison;
 pub mod conditions;
 pub mod energy;
 pub mod environment;
@@ -15,13 +18,16 @@ pub mod limits;
 pub mod load;
 pub mod machine;
 pub mod number;
+pub mod paired;
 pub mod record;
+pub mod run_gate;
 pub mod samples_digest;
 pub mod sampling;
 pub mod shared_cores;
 pub mod stability;
 pub mod statistics;
 pub mod store;
+pub mod verdict;
 
 pub use record::Record;
 pub use store::{StoreError, StoredRecord};
