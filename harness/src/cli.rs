@@ -4,6 +4,7 @@
     reason = "the comments on options are their help texts"
 )]
 
+pub mod history;
 mod run;
 mod topology;
 
@@ -16,6 +17,7 @@ use clap_complete::Shell;
 use crate::exit::{Exit, Failure};
 use crate::{output, software};
 
+pub use history::HistoryArgs;
 pub use run::RunArgs;
 pub use topology::TopologyArgs;
 
@@ -44,6 +46,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Show what this machine is made of and where threads would run
     Topology(TopologyArgs),
+    /// Show one value a run over commits or time, and where it changed
+    History(HistoryArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -4,6 +4,8 @@
 //! gives the same bytes.
 
 mod figures;
+pub mod history_plot;
+pub mod history_text;
 mod plot;
 pub mod rate;
 pub mod run_plot;

@@ -3,9 +3,12 @@
 //! A record says what was measured, on what, with what, and whether each result was verified. It is plain data:
 //! measuring happens in `harness`, drawing in `reports`.
 
+pub mod change_points;
 pub mod conditions;
+pub mod distributions;
 pub mod energy;
 pub mod grade;
+pub mod history;
 pub mod journal;
 pub mod library;
 pub mod limits;
