@@ -1,7 +1,7 @@
 //! What the machine does around each timed region: counters read right before and right after it, outside of its timing.
 //!
-//! All files are opened before the run and stay open; a reading is some twenty system calls. Of `/proc/stat` only the sums over
-//! all CPUs are read, and of files that each CPU has those of [`CPUS_MAX`] CPUs at most.
+//! All files are opened before the run and stay open; a reading is some twenty system calls. Of files that each CPU has those
+//! of [`CPUS_MAX`] CPUs at most are read.
 
 use std::path::Path;
 use std::time::Instant;
@@ -9,13 +9,15 @@ use std::time::Instant;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use nix::unistd::{SysconfVar, sysconf};
-use results::conditions::Conditions;
+use results::conditions::{Conditions, UsedCpus};
 use results::record::Sample;
 use results::{energy::SAMPLE_MIN_S, statistics};
 
 use crate::cgroup;
+use crate::cpu_time::{Reading, Stat, Ticks};
 use crate::energy::Packages;
 use crate::measure::Probe;
+use crate::placement::CpusUsed;
 use crate::reread::Reread;
 use crate::temperature;
 
@@ -25,7 +27,7 @@ const CPUS_MAX: usize = 8;
 /// Watches the machine around each timed region.
 #[derive(Debug)]
 pub struct Watch {
-    stat: Option<Reread>,
+    stat: Option<Stat>,
     ticks_per_s: f64,
     /// `cpu.stat` of the control groups that have a quota.
     quotas: Vec<Reread>,
@@ -34,6 +36,7 @@ pub struct Watch {
     temperature: Option<Reread>,
     energy: Option<Packages>,
     before: Option<Counters>,
+    /// Around the parts of the sample so far.
     seen: Option<Conditions>,
 }
 
@@ -49,7 +52,7 @@ impl Watch {
         let package = |cpu| of_cpu(cpu, "thermal_throttle/package_throttle_count");
         let clock = |cpu| of_cpu(cpu, "cpufreq/scaling_cur_freq");
         Self {
-            stat: open("proc/stat".to_owned()),
+            stat: Stat::open(root),
             ticks_per_s: ticks_per_s(),
             quotas: cgroup::quota_directories(root)
                 .iter()
@@ -68,11 +71,10 @@ impl Watch {
         }
     }
 
-    fn counters(&self) -> Counters {
-        let stat = self.stat.as_ref().and_then(|file| file.parse(parse_stat));
+    fn counters(&mut self) -> Counters {
         Counters {
             at: Instant::now(),
-            stat,
+            stat: self.stat.as_mut().and_then(Stat::read),
             usage: getrusage(UsageWho::RUSAGE_SELF).ok(),
             quota: sum(&self.quotas, |file| file.parse(parse_cpu_stat), Quota::plus),
             throttles: sum(&self.throttles, Reread::number, |a, b| a + b),
@@ -90,6 +92,12 @@ impl Watch {
 }
 
 impl Probe for Watch {
+    fn begin_case(&mut self, cpus: &CpusUsed) {
+        if let Some(stat) = &mut self.stat {
+            stat.watch(&cpus.of_cores);
+        }
+    }
+
     fn before(&mut self) {
         if let Some(energy) = &mut self.energy {
             energy.advance();
@@ -100,13 +108,17 @@ impl Probe for Watch {
     fn after(&mut self) {
         let after = self.counters();
         let energy_j = self.energy.as_mut().and_then(Packages::advance);
-        self.seen = self.before.take().map(|before| {
-            let mut conditions = difference(&before, &after, self.ticks_per_s);
-            conditions.energy_j = energy_j.filter(|_| conditions.observed_s >= SAMPLE_MIN_S);
-            conditions.clock_mhz = self.clock_mhz();
-            let temperature = self.temperature.as_ref();
-            conditions.temperature_c = temperature.and_then(|file| file.parse(temperature::parse));
-            conditions
+        let Some(before) = self.before.take() else {
+            return;
+        };
+        let mut conditions = difference(&before, &after, self.ticks_per_s);
+        conditions.energy_j = energy_j.filter(|_| conditions.observed_s >= SAMPLE_MIN_S);
+        conditions.clock_mhz = self.clock_mhz();
+        let temperature = self.temperature.as_ref();
+        conditions.temperature_c = temperature.and_then(|file| file.parse(temperature::parse));
+        self.seen = Some(match self.seen.take() {
+            Some(parts) => parts.followed_by(conditions),
+            None => conditions,
         });
     }
 
@@ -119,17 +131,10 @@ impl Probe for Watch {
 #[derive(Clone, Copy, Debug)]
 struct Counters {
     at: Instant,
-    stat: Option<Ticks>,
+    stat: Option<Reading>,
     usage: Option<Usage>,
     quota: Option<Quota>,
     throttles: Option<u64>,
-}
-
-/// CPU time of all CPUs since the host was started, in scheduler ticks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ticks {
-    busy: u64,
-    steal: u64,
 }
 
 /// What control groups' quotas have held back.
@@ -150,24 +155,36 @@ impl Quota {
 
 /// What has happened between two readings. A counter that went back (a CPU that was taken away) tells nothing.
 fn difference(before: &Counters, after: &Counters, ticks_per_s: f64) -> Conditions {
-    let ticks = |part: fn(&Ticks) -> u64| {
-        let ticks = risen(before.stat.as_ref(), after.stat.as_ref(), part)?;
+    let ticks = |of: fn(&Reading) -> Option<Ticks>, part: fn(&Ticks) -> u64| {
+        let [before, after] = [before.stat.as_ref(), after.stat.as_ref()].map(|stat| of(stat?));
+        let ticks = risen(before.as_ref(), after.as_ref(), part)?;
         Some(ticks as f64 / ticks_per_s)
     };
+    let of_all = |reading: &Reading| Some(reading.all);
+    let of_used = |reading: &Reading| reading.used;
     let count = |part: fn(&Usage) -> u64| risen(before.usage.as_ref(), after.usage.as_ref(), part);
     let own_us = count(|usage| {
         let time = usage.user_time() + usage.system_time();
         time.num_microseconds().cast_unsigned()
     });
-    let foreign_cpu_s = ticks(|ticks| ticks.busy)
-        .zip(own_us)
+    let own_s = own_us.map(|own_us| 1e-6 * own_us as f64);
+    let foreign_cpu_s = ticks(of_all, |ticks| ticks.busy)
+        .zip(own_s)
         // The kernel counts ours to the microsecond and all together in ticks: less than nothing is nothing.
-        .map(|(busy_s, own_us)| (busy_s - 1e-6 * own_us as f64).max(0.0));
+        .map(|(busy_s, own_s)| (busy_s - own_s).max(0.0));
+    let used_cpus = || {
+        Some(UsedCpus {
+            busy_s: ticks(of_used, |ticks| ticks.busy)?,
+            own_s: own_s?,
+            steal_s: ticks(of_used, |ticks| ticks.steal)?,
+        })
+    };
     let quotas = before.quota.zip(after.quota);
     Conditions {
         observed_s: after.at.duration_since(before.at).as_secs_f64(),
-        steal_s: ticks(|ticks| ticks.steal),
+        steal_s: ticks(of_all, |ticks| ticks.steal),
         foreign_cpu_s,
+        used_cpus: used_cpus(),
         context_switches_voluntary: count(|usage| {
             usage.voluntary_context_switches().cast_unsigned()
         }),
@@ -211,24 +228,6 @@ fn sum<T>(
         sum = plus(sum, read(file)?);
     }
     Some(sum)
-}
-
-/// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal, and guests' time, which is in user
-/// time already. Kernels before 2.6.11 have no steal.
-fn parse_stat(text: &str) -> Option<Ticks> {
-    let mut words = text.lines().next()?.split_ascii_whitespace();
-    if words.next() != Some("cpu") {
-        return None;
-    }
-    let mut fields = [0; 8];
-    for field in &mut fields {
-        *field = words.next()?.parse().ok()?;
-    }
-    let [user, nice, system, _idle, _iowait, irq, softirq, steal] = fields;
-    Some(Ticks {
-        busy: [user, nice, system, irq, softirq].iter().sum(),
-        steal,
-    })
 }
 
 /// `cpu.stat` of a control group: `throttled_usec` in version 2, `throttled_time` in nanoseconds in version 1.

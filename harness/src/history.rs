@@ -54,6 +54,11 @@ pub fn run(args: &HistoryArgs) -> Result<Exit, Failure> {
             },
         },
     );
+    if let [(one, other), ..] = &history.conflicts[..] {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "cannot tell which of {one} and {other} is right: they are records of the same run and differ (remove one)"
+        )));
+    }
     if let Some(text) = &args.only {
         only(&mut history, text)?;
     }

@@ -249,6 +249,7 @@ mod tests {
             energy: None,
             grade: None,
             warnings: Vec::new(),
+            samples_sha256: None,
         }
     }
 

@@ -12,7 +12,7 @@ use kernels::kernel::Printed;
 use results::journal::{Header, Journal, Visit};
 use results::record::{Case, Record, SCHEMA_VERSION, Sample, Settings};
 use results::sampling::{Sampling, StoppedBecause};
-use results::{StoreError, StoredRecord, store};
+use results::{StoreError, StoredRecord, samples_digest, store};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -92,6 +92,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
         record.warnings.push(warning);
     }
     trust::grade_record(&mut record);
+    // Last: nothing that it covers changes any more.
+    record.samples_sha256 = Some(samples_digest::of(&record));
     finish(&plan, &record)?;
     if let Some(journal) = journal {
         journal.remove().map_err(store_failure)?;
@@ -300,6 +302,7 @@ fn empty_record(plan: &Plan) -> Record {
         energy: None,
         grade: None,
         warnings,
+        samples_sha256: None,
     }
 }
 

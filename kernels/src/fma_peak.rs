@@ -30,6 +30,7 @@ const RESIDUAL_BOUND: f64 = 0.5;
 /// The peak for the registry.
 pub const DEFINITION: Definition = Definition {
     name: "fma-peak",
+    version: 1,
     summary: "the limit: multiply-adds in registers, n blocks for each thread",
     formula: "6291456·n flop for each thread",
     source: "counted: two for each element and step",

@@ -14,6 +14,7 @@ use crate::{
 /// The product for the registry.
 pub const DEFINITION: Definition = Definition {
     name: "gemm",
+    version: 1,
     summary: "the product of two random matrices, without the norm",
     formula: "2n³ flop",
     source: "LAPACK Working Note 41",

@@ -63,6 +63,8 @@ pub trait Kernel {
 pub struct Definition {
     /// The name by which it is asked for and recorded, for example `matmul-norm`.
     pub name: &'static str,
+    /// Raised when what is timed or counted changes, so that figures from before are not compared with figures from after.
+    pub version: u32,
     /// What it does, in a few words.
     pub summary: &'static str,
     /// What one run counts, in terms of the size n, for example `2(n³ + n²) flop`.

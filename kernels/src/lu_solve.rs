@@ -36,6 +36,7 @@ const STACK_BYTES: usize = 64 << 20;
 /// The solver for the registry.
 pub const DEFINITION: Definition = Definition {
     name: "lu-solve",
+    version: 1,
     summary: "HPL's problem: solves a random dense system by LU factorization",
     formula: "(2/3)n³ + (3/2)n² flop",
     source: "HPL 2.3",

@@ -10,6 +10,7 @@ pub use crate::kernel::Kernel;
 /// Matmul-norm for the registry.
 pub const DEFINITION: Definition = Definition {
     name: "matmul-norm",
+    version: 1,
     summary: "the Frobenius norm of the product of two random matrices",
     formula: "2(n³ + n²) flop",
     source: "the article's script np-norm.py",

@@ -139,6 +139,7 @@ mod tests {
             for text in [definition.summary, definition.formula, definition.source] {
                 assert!(!text.is_empty(), "{}", definition.name);
             }
+            assert!(definition.version > 0, "{}", definition.name);
         }
     }
 }

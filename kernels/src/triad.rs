@@ -32,6 +32,7 @@ const CHUNK: usize = 8192;
 /// The triad for the registry.
 pub const DEFINITION: Definition = Definition {
     name: "triad",
+    version: 1,
     summary: "memory bandwidth: a = b + 3c over three arrays of n² elements",
     formula: "3n² elements moved, in bytes (2n² flop)",
     source: "J. D. McCalpin, STREAM 5.10",

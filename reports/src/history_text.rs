@@ -144,8 +144,8 @@ pub(crate) fn case_title(series: &Series) -> String {
     if let Some(blas) = &key.blas {
         let _ = write!(title, ", {blas}");
     }
-    if let Some(driver) = key.driver.as_ref().filter(|driver| *driver != "team") {
-        let _ = write!(title, ", driver {driver}");
+    if key.driver != "team" {
+        let _ = write!(title, ", driver {}", key.driver);
     }
     if let Some(rows) = key.panel_rows {
         let _ = write!(title, ", panels of {rows} rows");

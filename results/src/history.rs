@@ -13,7 +13,7 @@ use crate::record::{Case, Record};
 /// What a history keeps of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// The record's file, without its directory.
+    /// The record's file, below the directory of the history.
     pub file: String,
     /// The record's identifier.
     pub id: String,
@@ -42,14 +42,19 @@ pub struct Machine {
     pub architecture: String,
     /// Logical CPUs that the operating system shows.
     pub logical_cpus: usize,
+    /// The hypervisor's name; `None` on bare metal.
+    pub hypervisor: Option<String>,
 }
 
-/// What makes two cases of one machine the same series. The library's version is no part of it, nor is the bundle: what another
-/// version does is what a history is to show.
+/// What makes two cases of one machine the same series: the same work ([`crate::comparability::Work`]), and of the means what is
+/// asked for. The library's version and kernels are no part of it, nor is the bundle: what another version does is what a history
+/// is to show.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CaseKey {
     /// For example `matmul-norm`.
     pub kernel: String,
+    /// The version of what it times and counts.
+    pub kernel_version: u32,
     /// The order of the matrices.
     pub n: usize,
     /// `f64` or `f32`.
@@ -58,8 +63,8 @@ pub struct CaseKey {
     pub threads: usize,
     /// The library by the name it was asked for; `None` for the linked one.
     pub blas: Option<String>,
-    /// Who shared the product out; `None` in records from before there was a choice.
-    pub driver: Option<String>,
+    /// Who shared the product out: `team` or `library`.
+    pub driver: String,
     /// Rows of the panels; `None` where the product was computed whole.
     pub panel_rows: Option<usize>,
 }
@@ -96,6 +101,7 @@ impl Run {
                 family_model_stepping: cpu.family_model_stepping.clone(),
                 architecture: cpu.architecture.clone(),
                 logical_cpus: record.host.topology.logical_cpus,
+                hypervisor: record.host.virtualization.hypervisor.clone(),
             },
             cases: record.cases.iter().filter_map(RunCase::of).collect(),
         }
@@ -112,11 +118,12 @@ impl RunCase {
         (rate.is_finite() && rate > 0.0).then(|| Self {
             key: CaseKey {
                 kernel: case.kernel.clone(),
+                kernel_version: case.kernel_version.unwrap_or(1),
                 n: case.n,
                 dtype: case.dtype.clone(),
                 threads: case.threads_used,
                 blas: case.blas.clone(),
-                driver: case.driver.clone(),
+                driver: case.driver.clone().unwrap_or_else(|| "library".to_owned()),
                 panel_rows: case.panel_rows,
             },
             rate,

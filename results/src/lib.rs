@@ -4,6 +4,7 @@
 //! measuring happens in `harness`, drawing in `reports`.
 
 pub mod change_points;
+pub mod comparability;
 pub mod conditions;
 pub mod distributions;
 pub mod energy;
@@ -12,10 +13,13 @@ pub mod history;
 pub mod journal;
 pub mod library;
 pub mod limits;
+pub mod load;
 pub mod machine;
 pub mod number;
 pub mod record;
+pub mod samples_digest;
 pub mod sampling;
+pub mod shared_cores;
 pub mod stability;
 pub mod statistics;
 pub mod store;

@@ -179,6 +179,8 @@ mod tests {
         let mut case = Case {
             blas: None,
             kernel: "gemm".to_owned(),
+            kernel_version: None,
+            isa: None,
             n: 10,
             dtype: "f64".to_owned(),
             driver: None,

@@ -48,6 +48,10 @@ pub struct Record {
     pub grade: Option<Graded>,
     /// What a reader should know before trusting the figures; empty when there is nothing.
     pub warnings: Vec<String>,
+    /// SHA-256, hexadecimal, over the cases and their samples as [`crate::samples_digest`] defines it; absent in records from
+    /// before it was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples_sha256: Option<String>,
 }
 
 impl Record {
@@ -250,6 +254,9 @@ pub struct Threads {
 pub struct Case {
     /// For example `matmul-norm`.
     pub kernel: String,
+    /// The version of what the kernel times and counts; absent in records from before it was told: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_version: Option<u32>,
     /// The matrices are n by n. What else it means, the kernel says (`triad` has arrays of n² elements, `fma-peak` runs n blocks
     /// in each thread).
     pub n: usize,
@@ -259,6 +266,10 @@ pub struct Case {
     /// the name of its file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blas: Option<String>,
+    /// The instruction set of the kernels that the library chose on this processor, for example `AVX2`; absent where it is not
+    /// known, and in records from before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isa: Option<String>,
     /// Who shared the product out among the threads: `team` (bench: each thread multiplies a tile by itself) or `library`
     /// (the library's own threads). Absent in records from before there was a choice: `library`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

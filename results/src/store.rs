@@ -59,7 +59,7 @@ pub enum StoreError {
 }
 
 /// The system's words for an error, in lower case as in all our messages and without the number.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut letters = text.chars();
@@ -192,29 +192,72 @@ pub fn read_record(path: &Path) -> Result<Record, StoreError> {
     })?;
     parse_record(&text).map_err(|reason| StoreError::Format {
         path: path.to_owned(),
-        reason,
+        reason: reason.to_string(),
     })
 }
 
-fn parse_record(text: &[u8]) -> Result<Record, String> {
+/// Why bytes are no record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRecord {
+    /// They end before their JSON does.
+    #[error("it is not whole JSON ({0})")]
+    Truncated(String),
+    /// They are something else: no JSON, or JSON without a version of our schema.
+    #[error("{0}")]
+    Foreign(String),
+    /// They are a record of a later schema.
+    #[error(
+        "its schema version is {0} and this bench knows up to {SCHEMA_VERSION} (use a newer bench)"
+    )]
+    Newer(u32),
+    /// They say that they are a record, and are not as the schema wants it.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+/// Reads a record from its bytes.
+///
+/// # Errors
+///
+/// When they are none, or one of a version that this program does not know.
+pub fn parse_record(text: &[u8]) -> Result<Record, NoRecord> {
+    match serde_json::from_slice::<Record>(text) {
+        Ok(record) if record.schema_version == SCHEMA_VERSION => Ok(record),
+        Ok(record) => Err(other_version(record.schema_version)),
+        Err(error) => Err(no_record(text, &error)),
+    }
+}
+
+fn other_version(version: u32) -> NoRecord {
+    match version {
+        0 => NoRecord::Foreign(
+            "there is no schema version 0 (it was made by something else)".to_owned(),
+        ),
+        version => NoRecord::Newer(version),
+    }
+}
+
+/// What text is that cannot be read as a record for this error.
+fn no_record(text: &[u8], error: &serde_json::Error) -> NoRecord {
     #[derive(serde::Deserialize)]
     struct Version {
         schema_version: u32,
     }
-    let Version { schema_version } =
-        serde_json::from_slice(text).map_err(|error| match error.classify() {
-            Category::Eof | Category::Syntax => format!("it is not whole JSON ({error})"),
-            _ => format!("it has no schema_version ({error})"),
-        })?;
-    if schema_version == 0 {
-        return Err("there is no schema version 0 (it was made by something else)".to_owned());
+    match serde_json::from_slice::<Version>(text) {
+        Ok(Version {
+            schema_version: SCHEMA_VERSION,
+        }) => NoRecord::Malformed(error.to_string()),
+        Ok(Version { schema_version }) => other_version(schema_version),
+        Err(error) => match error.classify() {
+            Category::Eof if !text.trim_ascii().is_empty() => {
+                NoRecord::Truncated(error.to_string())
+            }
+            Category::Eof | Category::Syntax => {
+                NoRecord::Foreign(format!("it is not whole JSON ({error})"))
+            }
+            _ => NoRecord::Foreign(format!("it has no schema_version ({error})")),
+        },
     }
-    if schema_version > SCHEMA_VERSION {
-        return Err(format!(
-            "its schema version is {schema_version} and this bench knows up to {SCHEMA_VERSION} (use a newer bench)"
-        ));
-    }
-    serde_json::from_slice(text).map_err(|error| error.to_string())
 }
 
 /// `<host>-<utc>-<id>.json`, with everything in the host's name that is awkward in a file name replaced.

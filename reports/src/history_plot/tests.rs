@@ -24,15 +24,17 @@ fn runs(levels: &[(usize, f64)], n: usize, with_commits: bool) -> Vec<Run> {
                     family_model_stepping: None,
                     architecture: "x86_64".to_owned(),
                     logical_cpus: 112,
+                    hypervisor: None,
                 },
                 cases: vec![RunCase {
                     key: CaseKey {
                         kernel: "matmul-norm".to_owned(),
+                        kernel_version: 1,
                         n,
                         dtype: "f64".to_owned(),
                         threads: 56,
                         blas: None,
-                        driver: None,
+                        driver: "team".to_owned(),
                         panel_rows: None,
                     },
                     rate: level * (1.0 + 0.03 * noise),

@@ -18,6 +18,7 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 
 use super::{CaseKey, Machine, Run, RunCase};
+use crate::load::{Refusal, SIZE_MAX_BYTES, read_sealed};
 use crate::store::{self, StoreError};
 
 /// The index's name. It does not end in `.json`, as records do.
@@ -105,19 +106,36 @@ enum Content {
     Skipped(String),
 }
 
-/// The files of the directory whose names end in `.json`, sorted. Names that are not UTF-8 are none of ours.
+/// The files below the directory whose names end in `.json` and do not begin with a dot, sorted, as [`crate::load`] finds them.
+/// Names that are not UTF-8 are none of ours.
 fn list(directory: &Path) -> io::Result<Vec<Stamp>> {
     let mut stamps = Vec::new();
+    list_below(directory, "", &mut stamps)?;
+    stamps.sort_by(|a, b| a.file.cmp(&b.file));
+    Ok(stamps)
+}
+
+fn list_below(directory: &Path, prefix: &str, stamps: &mut Vec<Stamp>) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let Ok(file) = entry.file_name().into_string() else {
+        let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
-        if !Path::new(&file).extension().is_some_and(|it| it == "json") || file.starts_with('.') {
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = entry.path();
+        let file = format!("{prefix}{name}");
+        if entry.file_type()?.is_dir() {
+            // One that cannot be listed is as good as empty.
+            let _ = list_below(&path, &format!("{file}/"), stamps);
+            continue;
+        }
+        if path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
         // A link leads to what it names; what has vanished meanwhile is not there.
-        match fs::metadata(entry.path()) {
+        match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => stamps.push(Stamp {
                 file,
                 size_bytes: metadata.len(),
@@ -129,8 +147,7 @@ fn list(directory: &Path) -> io::Result<Vec<Stamp>> {
             _ => {}
         }
     }
-    stamps.sort_by(|a, b| a.file.cmp(&b.file));
-    Ok(stamps)
+    Ok(())
 }
 
 /// Reads these files, shared out among the processors.
@@ -157,15 +174,23 @@ fn read_files(directory: &Path, stamps: &[Stamp], which: &[usize]) -> Vec<Entry>
 }
 
 fn read_file(directory: &Path, stamp: &Stamp) -> Entry {
-    let content = match store::read_record(&directory.join(&stamp.file)) {
-        Ok(record) => Content::Run(Box::new(Run::of(&stamp.file, &record))),
-        Err(StoreError::Format { reason, .. }) => Content::Skipped(reason),
-        Err(error) => Content::Skipped(error.to_string()),
+    let content = match run_in(&directory.join(&stamp.file), stamp) {
+        Ok(run) => Content::Run(Box::new(run)),
+        Err(refusal) => Content::Skipped(refusal.to_string()),
     };
     Entry {
         stamp: stamp.clone(),
         content,
     }
+}
+
+fn run_in(path: &Path, stamp: &Stamp) -> Result<Run, Refusal> {
+    if stamp.size_bytes > SIZE_MAX_BYTES {
+        return Err(Refusal::TooLarge);
+    }
+    let text = fs::read(path).map_err(|error| Refusal::Unreadable(store::reason(&error)))?;
+    let (record, _) = read_sealed(&text)?;
+    Ok(Run::of(&stamp.file, &record))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -349,14 +374,16 @@ mod tests {
             family_model_stepping: None,
             architecture: "x86_64".to_owned(),
             logical_cpus: 2,
+            hypervisor: None,
         };
         let key = CaseKey {
             kernel: "gemm".to_owned(),
+            kernel_version: 1,
             n: 100,
             dtype: "f64".to_owned(),
             threads: 2,
             blas: None,
-            driver: Some("team".to_owned()),
+            driver: "team".to_owned(),
             panel_rows: None,
         };
         let case = RunCase {

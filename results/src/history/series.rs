@@ -35,8 +35,10 @@ pub struct Options<'a> {
 pub struct History {
     /// The series, by machine and case.
     pub series: Vec<Series>,
-    /// Files whose record has the identifier of an earlier one: copies, which do not count.
+    /// Files whose record is that of an earlier file: copies, which do not count.
     pub duplicates: Vec<String>,
+    /// Pairs of files whose records have the same identifier and start and are not the same: one of them is wrong.
+    pub conflicts: Vec<(String, String)>,
     /// Files whose commit is not known or not among the commits that give the order.
     pub not_in_order: Vec<String>,
 }
@@ -138,11 +140,19 @@ impl Series {
 pub fn history(runs: &[Run], options: Options) -> History {
     let mut history = History::default();
     let order = options.commits.map(Commits::new);
-    let mut ids = BTreeSet::new();
+    let mut known: HashMap<(&str, &str), &Run> = HashMap::new();
     let mut groups: BTreeMap<(&Machine, Option<&str>, &CaseKey, bool), Vec<Part>> = BTreeMap::new();
     for run in runs {
-        if !ids.insert(run.id.as_str()) {
-            history.duplicates.push(run.file.clone());
+        let earlier = *known
+            .entry((run.id.as_str(), run.started_utc.as_str()))
+            .or_insert(run);
+        if earlier.file != run.file {
+            if is_copy(earlier, run) {
+                history.duplicates.push(run.file.clone());
+            } else {
+                let files = (earlier.file.clone(), run.file.clone());
+                history.conflicts.push(files);
+            }
             continue;
         }
         let place = match &order {
@@ -169,6 +179,14 @@ pub fn history(runs: &[Run], options: Options) -> History {
         .map(|parts| series(&parts, options))
         .collect();
     history
+}
+
+fn is_copy(one: &Run, other: &Run) -> bool {
+    let other = Run {
+        file: one.file.clone(),
+        ..other.clone()
+    };
+    *one == other
 }
 
 /// A case of a run on its way into a series.
@@ -299,15 +317,17 @@ mod tests {
                 family_model_stepping: None,
                 architecture: "x86_64".to_owned(),
                 logical_cpus: 2,
+                hypervisor: None,
             },
             cases: vec![RunCase {
                 key: CaseKey {
                     kernel: "gemm".to_owned(),
+                    kernel_version: 1,
                     n: 100,
                     dtype: "f64".to_owned(),
                     threads: 2,
                     blas: None,
-                    driver: None,
+                    driver: "team".to_owned(),
                     panel_rows: None,
                 },
                 rate,
@@ -406,6 +426,9 @@ mod tests {
         let history = history(&runs, options());
         assert_eq!(rates(&history), [vec![1.0, 2.0]]);
         assert_eq!(history.duplicates, ["copy.json"]);
+        runs[2].cases[0].rate = 7.0;
+        let conflicts = super::history(&runs, options()).conflicts;
+        assert_eq!(conflicts, [("0.json".to_owned(), "copy.json".to_owned())]);
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(crate) fn article() -> Record {
         energy: None,
         grade: None,
         warnings: vec!["the host is not idle: its load was 2.1 when the run began".to_owned()],
+        samples_sha256: None,
     }
 }
 
@@ -120,6 +121,8 @@ fn case() -> Case {
     ];
     Case {
         kernel: "matmul-norm".to_owned(),
+        kernel_version: None,
+        isa: None,
         n: 10_000,
         dtype: "f64".to_owned(),
         driver: None,
