@@ -312,7 +312,7 @@ fn labels(series: &Series) -> Vec<Label> {
         if let Some(range) = range(&change) {
             text = format!("{text}, {range}");
         }
-        let text = font::ellipsized(&font::clean(&text), SMALL_SIZE, ROOM / 2);
+        let text = font::ellipsized(&font::clean(&text), SMALL_SIZE, ROOM * 2 / 3);
         let width = font::width(&text, SMALL_SIZE);
         let anchor = if x + width <= WIDTH - MARGIN {
             Anchor::Start

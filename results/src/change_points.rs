@@ -26,7 +26,8 @@ use std::ops::Range;
 
 use crate::distributions::{student_quantile, student_two_sided};
 
-use self::partition::{CAP, Noise, level};
+use self::partition::level;
+use self::scale::Noise;
 
 /// How change points are looked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,16 +107,14 @@ pub fn change_points(values: &[f64], settings: Settings) -> Segmentation {
         })
         .collect();
     let scales = scale::local(&logs);
-    let plain = Noise {
-        scales: &scales,
-        inflation: 1.0,
-    };
     // Clear changes only, to see what noise is left between them.
-    let clear = partition::best(&logs, plain, settings.segment_min, CLEAR_PENALTY);
-    let noise = Noise {
-        inflation: scale::inflation(&logs, &clear),
-        ..plain
-    };
+    let clear = partition::best(
+        &logs,
+        Noise::clear(&scales),
+        settings.segment_min,
+        CLEAR_PENALTY,
+    );
+    let noise = Noise::between(&scales, &logs, &clear);
     let mut cuts = partition::best(&logs, noise, settings.segment_min, WEAK_PENALTY);
     merge(&logs, noise, settings, &mut cuts);
     described(&logs, noise, settings, &cuts)
@@ -165,28 +164,27 @@ impl Comparison {
     fn at(logs: &[f64], noise: Noise, settings: Settings, cuts: &[usize], at: usize) -> Self {
         let (left, right) = around(logs.len(), cuts, at);
         let levels = (
-            level(logs, noise.scales, left.clone()),
-            level(logs, noise.scales, right.clone()),
+            level(logs, noise, left.clone()),
+            level(logs, noise, right.clone()),
         );
-        let squares = capped_squares(logs, noise.scales, left.clone(), levels.0)
-            + capped_squares(logs, noise.scales, right.clone(), levels.1);
+        let squares = capped_squares(logs, noise, left.clone(), levels.0)
+            + capped_squares(logs, noise, right.clone(), levels.1);
         let counts = (left.len() as f64, right.len() as f64);
         // What the residuals say and what the differences around them say, so that ten residuals which happen to agree
         // are no proof: the latter counts as so many further runs.
         let count = counts.0 + counts.1;
-        let local = noise.scales[left.start..right.end]
-            .iter()
-            .map(|scale| scale * scale)
+        let local = (left.start..right.end)
+            .map(|run| noise.variance(run))
             .sum::<f64>()
             / count;
         let degrees_of_freedom = count - 2.0 + scale::WORTH;
-        let variance = (squares + local * scale::WORTH) / degrees_of_freedom * noise.inflation;
+        let variance = (squares + local * scale::WORTH) / degrees_of_freedom * noise.inflation();
         let error = (variance * (1.0 / counts.0 + 1.0 / counts.1)).sqrt();
         let difference = levels.1 - levels.0;
         // A level is what enough runs have, not what a few have and a few more were counted in with.
         let made = |runs: &Range<usize>, level: f64| {
             runs.clone()
-                .filter(|run| (logs[*run] - level).abs() <= CAP * noise.scales[*run])
+                .filter(|run| (logs[*run] - level).abs() <= noise.cap(*run))
                 .count()
                 >= settings.segment_min
         };
@@ -214,21 +212,9 @@ fn around(len: usize, cuts: &[usize], at: usize) -> (Range<usize>, Range<usize>)
 }
 
 /// The sum of squared distances from a level, each at most that of the cap.
-fn capped_squares(logs: &[f64], scales: &[f64], runs: Range<usize>, level: f64) -> f64 {
-    runs.map(|run| capped_square(logs[run] - level, scales[run]))
+fn capped_squares(logs: &[f64], noise: Noise, runs: Range<usize>, level: f64) -> f64 {
+    runs.map(|run| noise.capped_square(run, logs[run] - level))
         .sum()
-}
-
-fn capped_square(distance: f64, scale: f64) -> f64 {
-    let cap = CAP * scale;
-    // Not a number has no weight.
-    if distance.abs() <= cap {
-        distance * distance
-    } else if distance.is_nan() {
-        0.0
-    } else {
-        cap * cap
-    }
 }
 
 /// How much less likely a place may be to be plausible all the same.
@@ -242,7 +228,7 @@ fn described(logs: &[f64], noise: Noise, settings: Settings, cuts: &[usize]) -> 
         .windows(2)
         .map(|edge| Segment {
             runs: edge[0]..edge[1],
-            level: level(logs, noise.scales, edge[0]..edge[1]).exp(),
+            level: level(logs, noise, edge[0]..edge[1]).exp(),
         })
         .collect();
     let changes = (0..cuts.len())
@@ -266,15 +252,12 @@ fn described(logs: &[f64], noise: Noise, settings: Settings, cuts: &[usize]) -> 
 fn plausible(logs: &[f64], noise: Noise, cuts: &[usize], at: usize) -> Range<usize> {
     let (left, right) = around(logs.len(), cuts, at);
     let levels = (
-        level(logs, noise.scales, left.clone()),
-        level(logs, noise.scales, right.clone()),
+        level(logs, noise, left.clone()),
+        level(logs, noise, right.clone()),
     );
     // Moving the cut past a run takes it out of one level and into the other.
     let moved = |run: usize| {
-        let to = |level: f64| {
-            capped_square(logs[run] - level, noise.scales[run])
-                / (noise.scales[run] * noise.scales[run] * noise.inflation)
-        };
+        let to = |level: f64| noise.loss(run, logs[run] - level);
         (to(levels.0), to(levels.1))
     };
     let bound = 2.0 * PLAUSIBLE.ln();

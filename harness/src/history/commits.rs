@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 /// # Errors
 ///
 /// When there is no git, or the directory is in no repository.
-pub fn in_order(repository: &Path) -> anyhow::Result<Vec<String>> {
+pub(super) fn in_order(repository: &Path) -> anyhow::Result<Vec<String>> {
     let place = repository.display();
     let output = Command::new("git")
         .arg("-C")

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const VERSION: u32 = 1;
 
 /// Everything that is known.
-pub fn value(listing: Listing, skipped: &[(String, String)]) -> Value {
+pub(super) fn value(listing: Listing, skipped: &[(String, String)]) -> Value {
     let history = listing.history;
     json!({
         "history_version": VERSION,

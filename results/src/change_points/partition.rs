@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
+use super::scale::Noise;
 use crate::statistics::median;
-
-/// Scales from a segment's level at which the loss stops growing: 1 of 370 values of a normal distribution is further out.
-pub(super) const CAP: f64 = 3.0;
 
 /// Distance of neighbouring levels that are tried, in scales: the best one is at most half of that away, which costs
 /// 1/64 for each run.
@@ -14,15 +12,6 @@ const LEVEL_STEP: f64 = 0.25;
 /// More levels than this are not tried; then they lie further apart.
 const LEVELS_MAX: usize = 2000;
 
-/// What is known of the noise.
-#[derive(Clone, Copy)]
-pub(super) struct Noise<'a> {
-    /// Its standard deviation at each run.
-    pub(super) scales: &'a [f64],
-    /// See [`super::scale::inflation`].
-    pub(super) inflation: f64,
-}
-
 /// Where to cut so that capped squares, in units of the noise, plus a penalty for each cut are the least, with no segment
 /// shorter than `segment_min` runs.
 ///
@@ -30,14 +19,12 @@ pub(super) struct Noise<'a> {
 /// for each level ("fused" by Viterbi's method): time is runs × levels, and nothing is lost but a fraction of the grid's step.
 pub(super) fn best(logs: &[f64], noise: Noise, segment_min: usize, penalty: f64) -> Vec<usize> {
     let len = logs.len();
+    // Shorter ones cannot be cut.
     if len < 2 * segment_min {
         return Vec::new();
     }
-    let levels = levels(logs, noise.scales, segment_min);
-    let loss = |run: usize, level: f64| {
-        let scale = noise.scales[run];
-        super::capped_square(logs[run] - level, scale) / (scale * scale * noise.inflation)
-    };
+    let levels = levels(logs, noise, segment_min);
+    let loss = |run: usize, level: f64| noise.loss(run, logs[run] - level);
     // The least cost of the runs before this one, and where their last segment begins.
     let mut cost = vec![f64::INFINITY; len + 1];
     let mut begin = vec![0; len + 1];
@@ -81,7 +68,7 @@ pub(super) fn best(logs: &[f64], noise: Noise, segment_min: usize, penalty: f64)
 }
 
 /// The levels that a segment may have: where medians of `segment_min` neighbours lie, on a grid.
-fn levels(logs: &[f64], scales: &[f64], segment_min: usize) -> Vec<f64> {
+fn levels(logs: &[f64], noise: Noise, segment_min: usize) -> Vec<f64> {
     let mut medians: Vec<f64> = logs
         .windows(segment_min)
         .filter_map(|runs| {
@@ -90,7 +77,7 @@ fn levels(logs: &[f64], scales: &[f64], segment_min: usize) -> Vec<f64> {
         })
         .collect();
     medians.sort_by(f64::total_cmp);
-    let mut step = LEVEL_STEP * scales.iter().copied().fold(f64::INFINITY, f64::min);
+    let mut step = LEVEL_STEP * noise.least_scale();
     loop {
         let mut cells: Vec<f64> = medians.iter().map(|log| (log / step).round()).collect();
         cells.dedup_by(|a, b| a.to_bits() == b.to_bits());
@@ -102,7 +89,7 @@ fn levels(logs: &[f64], scales: &[f64], segment_min: usize) -> Vec<f64> {
 }
 
 /// The level of a segment: the mean of what is not further out than the cap, found from the median on.
-pub(super) fn level(logs: &[f64], scales: &[f64], runs: Range<usize>) -> f64 {
+pub(super) fn level(logs: &[f64], noise: Noise, runs: Range<usize>) -> f64 {
     const ROUNDS: usize = 5;
     let present: Vec<f64> = logs[runs.clone()]
         .iter()
@@ -115,7 +102,7 @@ pub(super) fn level(logs: &[f64], scales: &[f64], runs: Range<usize>) -> f64 {
     for _ in 0..ROUNDS {
         let (mut sum, mut count) = (0.0, 0.0);
         for run in runs.clone() {
-            if (logs[run] - level).abs() <= CAP * scales[run] {
+            if (logs[run] - level).abs() <= noise.cap(run) {
                 sum += logs[run];
                 count += 1.0;
             }

@@ -1,4 +1,4 @@
-//! The scale of a series' noise, from the differences of neighbours.
+//! The noise of a series: its scale, from the differences of neighbours, and how much it depends on its past.
 
 use std::ops::Range;
 
@@ -22,6 +22,81 @@ const VARIANCE_WITHIN: f64 = 0.973_3;
 
 /// Noise below this (a hundredth of a percent) is the resolution of a clock: a series of equal values has some, too.
 const SCALE_MIN: f64 = 1e-4;
+
+/// Standard deviations from a level at which the loss stops growing: 1 of 370 values of a normal distribution is further out.
+const CAP: f64 = 3.0;
+
+/// The same while only clear changes are looked for: five runs far out are worth a segment then, however short it is.
+const CLEAR_CAP: f64 = 6.0;
+
+/// What is known of the noise.
+#[derive(Clone, Copy)]
+pub(super) struct Noise<'a> {
+    /// The standard deviation at each run as the differences tell it: the true one for noise that is independent.
+    scales: &'a [f64],
+    /// The share of its deviation that each run keeps of the one before, an autoregressive process of the first order.
+    kept: f64,
+    /// Where the loss stops growing, in standard deviations.
+    cap: f64,
+}
+
+impl<'a> Noise<'a> {
+    /// Independent noise, to look for clear changes.
+    pub(super) fn clear(scales: &'a [f64]) -> Self {
+        Self {
+            scales,
+            kept: 0.0,
+            cap: CLEAR_CAP,
+        }
+    }
+
+    /// Noise as it is between clear changes.
+    pub(super) fn between(scales: &'a [f64], logs: &[f64], cuts: &[usize]) -> Self {
+        Self {
+            scales,
+            kept: kept(logs, cuts),
+            cap: CAP,
+        }
+    }
+
+    /// The variance at a run: differences have the variance 2 s² (1 − kept), so what they tell is s² (1 − kept).
+    pub(super) fn variance(self, run: usize) -> f64 {
+        self.scales[run] * self.scales[run] / (1.0 - self.kept)
+    }
+
+    /// By how much the variance of a mean of many runs is larger than if they were independent.
+    pub(super) fn inflation(self) -> f64 {
+        (1.0 + self.kept) / (1.0 - self.kept)
+    }
+
+    /// How far from a level a run may be and still be of it.
+    pub(super) fn cap(self, run: usize) -> f64 {
+        self.cap * self.variance(run).sqrt()
+    }
+
+    /// The square of a distance from a level, at most that of the cap. Not a number has no weight.
+    pub(super) fn capped_square(self, run: usize, distance: f64) -> f64 {
+        let cap_square = self.cap * self.cap * self.variance(run);
+        let square = distance * distance;
+        if square <= cap_square {
+            square
+        } else if square.is_nan() {
+            0.0
+        } else {
+            cap_square
+        }
+    }
+
+    /// The same in units of the noise.
+    pub(super) fn loss(self, run: usize, distance: f64) -> f64 {
+        self.capped_square(run, distance) / (self.variance(run) * self.inflation())
+    }
+
+    /// The least of the scales.
+    pub(super) fn least_scale(self) -> f64 {
+        self.scales.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+}
 
 /// The noise's standard deviation at every run.
 pub(super) fn local(logs: &[f64]) -> Vec<f64> {
@@ -66,12 +141,8 @@ fn of_differences(differences: &[f64]) -> f64 {
 /// Fewer residuals than this say nothing of how noise depends on its past.
 const CORRELATED_MIN: usize = 20;
 
-/// By how much the variance of a mean is larger than noise that is independent from run to run, and of the same
-/// differences, would make it. 1 for independent noise.
-///
-/// For noise in which each run keeps the share r of the one before, differences have the variance 2 s² (1 − r), and means of
-/// k runs tend to s² (1 + r) / (1 − r) / k: the factor is (1 + r) / (1 − r)².
-pub(super) fn inflation(logs: &[f64], cuts: &[usize]) -> f64 {
+/// The share of its deviation that each run keeps of the one before; 0 where chance explains it.
+fn kept(logs: &[f64], cuts: &[usize]) -> f64 {
     let mut residuals: Vec<Vec<f64>> = Vec::new();
     for runs in segments(logs.len(), cuts) {
         let present: Vec<f64> = logs[runs]
@@ -90,7 +161,7 @@ pub(super) fn inflation(logs: &[f64], cuts: &[usize]) -> f64 {
         .map(|residual| residual.abs())
         .collect();
     if all.len() < CORRELATED_MIN {
-        return 1.0;
+        return 0.0;
     }
     // Bounded, so that one outlier says as little here as anywhere.
     let bound = 2.0 * NORMAL_CONSISTENT * median(&all).unwrap_or(0.0);
@@ -102,12 +173,11 @@ pub(super) fn inflation(logs: &[f64], cuts: &[usize]) -> f64 {
         .map(|pair| bounded(pair[0]) * bounded(pair[1]))
         .sum();
     if squares <= 0.0 {
-        return 1.0;
+        return 0.0;
     }
     // What independent noise shows by chance, and a level in each segment that was fitted to it, is not held against it.
     let by_chance = CHANCE / (all.len() as f64).sqrt();
-    let kept = (products / squares - by_chance).clamp(0.0, KEPT_MAX);
-    (1.0 + kept) / (1.0 - kept).powi(2)
+    (products / squares - by_chance).clamp(0.0, KEPT_MAX)
 }
 
 /// Standard errors of a correlation that are put down to chance.
