@@ -8,6 +8,7 @@ mod compare;
 mod ab;
 mod check;
 mod measured;
+pub mod history;
 mod run;
 mod topology;
 
@@ -24,6 +25,7 @@ pub use compare::{By, CompareArgs, Format as CompareFormat, Sort};
 pub use ab::AbArgs;
 pub use check::{CheckArgs, Format as CheckFormat};
 pub use measured::{ComparingArgs, MeasuredArgs};
+pub use history::HistoryArgs;
 pub use run::RunArgs;
 pub use topology::TopologyArgs;
 
@@ -58,6 +60,8 @@ pub enum Command {
     Check(Box<CheckArgs>),
     /// Show what this machine is made of and where threads would run
     Topology(TopologyArgs),
+    /// Show one value a run over commits or time, and where it changed
+    History(HistoryArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

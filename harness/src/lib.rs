@@ -20,6 +20,7 @@ pub mod exit;
 mod fakehost;
 pub mod frequency;
 pub mod grid;
+pub mod history;
 pub mod host;
 pub mod interrupt;
 pub mod libraries;
