@@ -7,7 +7,7 @@ use results::comparison::{Comparison, GateOutcome, SCHEMA_VERSION, Stage, Verdic
 use results::paired;
 use results::verdict::{self, GateCase, GateVerdict, Judgement};
 
-use crate::cli::{CheckArgs, Format};
+use crate::cli::{CheckArgs, CheckFormat as Format};
 use crate::comparing::{self, Bar, Plan};
 use crate::exit::{Exit, Failure};
 use crate::run::now_utc;

@@ -4,9 +4,11 @@
     reason = "the comments on options are their help texts"
 )]
 
+mod compare;
 mod ab;
 mod check;
 mod measured;
+pub mod history;
 mod run;
 mod topology;
 
@@ -19,9 +21,11 @@ use clap_complete::Shell;
 use crate::exit::{Exit, Failure};
 use crate::{output, software};
 
+pub use compare::{By, CompareArgs, Format as CompareFormat, Sort};
 pub use ab::AbArgs;
-pub use check::{CheckArgs, Format};
+pub use check::{CheckArgs, Format as CheckFormat};
 pub use measured::{ComparingArgs, MeasuredArgs};
+pub use history::HistoryArgs;
 pub use run::RunArgs;
 pub use topology::TopologyArgs;
 
@@ -48,12 +52,16 @@ pub struct Cli {
 pub enum Command {
     /// Measure (the default: `bench --size small` is `bench run --size small`)
     Run(Box<RunArgs>),
+    /// Compare records of hosts and runs
+    Compare(CompareArgs),
     /// Compare two bundles, programs or settings in turns on this host: which is faster, and by how much
     Ab(Box<AbArgs>),
     /// The gate for CI: whether the candidate is slower than a baseline, by exit code
     Check(Box<CheckArgs>),
     /// Show what this machine is made of and where threads would run
     Topology(TopologyArgs),
+    /// Show one value a run over commits or time, and where it changed
+    History(HistoryArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -70,6 +78,8 @@ Examples:
   bench --size 2000 --until 1%            as many repetitions as the median's precision takes
   bench --size 2000 --blas all            every library that bench.run carries, one case each
   OMP_NUM_THREADS=8 bench                 threads chosen by the environment
+  bench compare bench-results 'lab/*.json'
+                                          many hosts in one table
   bench --size test --output -            the record on standard output, no file
 
 Exit codes:

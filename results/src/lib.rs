@@ -5,11 +5,16 @@
 
 pub mod accepted;
 pub mod agreement;
+pub mod change_points;
 pub mod comparability;
+pub mod compare;
 pub mod comparison;
 pub mod conditions;
+pub mod distributions;
 pub mod energy;
+pub mod environment;
 pub mod grade;
+pub mod history;
 pub mod journal;
 pub mod library;
 pub mod limits;
