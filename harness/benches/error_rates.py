@@ -46,7 +46,7 @@ def stretched(share, command):
     """Runs a bench and prints its record with rates that are lower by this share."""
     done = subprocess.run(command, stdout=subprocess.PIPE)
     record = json.loads(done.stdout)
-    record.pop("samples_digest", None)
+    record.pop("samples_sha256", None)
     for case in record["cases"]:
         for sample in case["samples"]:
             sample["gflops"] *= 1.0 - share

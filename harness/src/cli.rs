@@ -4,11 +4,11 @@
     reason = "the comments on options are their help texts"
 )]
 
-mod compare;
 mod ab;
 mod check;
-mod measured;
+mod compare;
 pub mod history;
+mod measured;
 mod run;
 mod topology;
 
@@ -21,11 +21,11 @@ use clap_complete::Shell;
 use crate::exit::{Exit, Failure};
 use crate::{output, software};
 
-pub use compare::{By, CompareArgs, Format as CompareFormat, Sort};
 pub use ab::AbArgs;
 pub use check::{CheckArgs, Format as CheckFormat};
-pub use measured::{ComparingArgs, MeasuredArgs};
+pub use compare::{By, CompareArgs, Format as CompareFormat, Sort};
 pub use history::HistoryArgs;
+pub use measured::{ComparingArgs, MeasuredArgs};
 pub use run::RunArgs;
 pub use topology::TopologyArgs;
 

@@ -153,7 +153,10 @@ fn the_gate() {
     );
     let cases = vec![judged(1.0, GateVerdict::Pass)];
     let text = check(&comparison("check", Verdict::Pass, cases));
-    check_text(text.lines().next().unwrap(), &expect!["pass: no slowdown beyond 1.6 % in 1 case"]);
+    check_text(
+        text.lines().next().unwrap(),
+        &expect!["pass: no slowdown beyond 1.6 % in 1 case"],
+    );
 }
 
 /// Whoever names a side or a host marks nothing up.
