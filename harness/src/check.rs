@@ -94,7 +94,7 @@ fn in_turns(
     for (case, gate) in comparison.cases.iter_mut().zip(&gate) {
         case.ratio = paired::ratio(&gate.all());
     }
-    let thresholds = gate.iter().map(|case| case.threshold);
+    let thresholds = gate.iter().map(GateCase::threshold);
     let judgements = verdict::judge(&gate);
     put_down(
         &mut comparison,
@@ -153,7 +153,7 @@ fn first_look(turns: &Turns, asked: Option<f64>, accepting: &accept::Accepting) 
             first: case.first.clone(),
             fresh: Vec::new(),
             expected: accepting.expected(&baseline, case),
-            threshold: verdict::threshold(asked, &case.first),
+            asked,
         })
         .collect()
 }

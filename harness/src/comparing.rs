@@ -90,7 +90,7 @@ pub fn optional_share(option: &str, text: Option<&str>) -> Result<Option<f64>, F
 ///
 /// When the system refuses.
 pub fn listen() -> Result<Interrupt, Failure> {
-    Interrupt::listen().map_err(|error| {
+    Interrupt::listen_patiently().map_err(|error| {
         let error = anyhow::anyhow!("cannot listen to signals: {error}");
         Failure::new(Exit::System, error)
     })

@@ -203,7 +203,10 @@ fn an_interruption_ends_what_is_running() {
         assert!(Instant::now() < patience, "it never ran");
         std::thread::sleep(Duration::from_millis(5));
     }
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    // As some terminals and `timeout` do.
+    for _ in 0..2 {
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    }
     let output = child.wait_with_output().unwrap();
     assert_eq!(
         std::os::unix::process::ExitStatusExt::signal(&output.status),

@@ -5,7 +5,7 @@
 
 use crate::paired::{CONFIDENCE, Ratio};
 use crate::statistics::{bootstrap, holm, median, rank_sum};
-use crate::verdict::{Judgement, THRESHOLD_FLOORS, THRESHOLD_MAX, decide};
+use crate::verdict::{Judgement, THRESHOLD_FLOORS, decide};
 
 /// The least number of runs on either side: with five and five, chance alone leaves one below the other once in 252 times.
 pub const RUNS_MIN: usize = 5;
@@ -13,6 +13,9 @@ pub const RUNS_MIN: usize = 5;
 /// The least slowdown that counts when the threshold is left to the noise: medians of the same program vary by 3 to 6 % within an hour on
 /// shared machines, and a set of runs is of one hour.
 pub const THRESHOLD_MIN: f64 = 0.05;
+
+/// The largest threshold that noise leads to: beyond it there is no verdict unless a threshold is asked for.
+pub const THRESHOLD_MAX: f64 = 0.1;
 
 /// One case before the gate: rates of runs, all above 0 and in the same unit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -90,14 +93,24 @@ impl RunCase {
             .map(|threshold| (self.expected * (1.0 - threshold)).ln())
     }
 
+    /// Two runs against eighteen would be told apart by the test, and say nothing of other hours.
+    fn has_enough(&self, runs: &[f64]) -> bool {
+        self.baseline.len().min(runs.len()) >= RUNS_MIN
+    }
+
     fn is_above(&self, runs: &[f64]) -> bool {
         let shift = rank_sum::shift(&logarithms(&self.baseline), &logarithms(runs), CONFIDENCE);
-        self.lowest()
+        let is_above = self
+            .lowest()
             .zip(shift)
-            .is_some_and(|(lowest, shift)| shift.low > lowest)
+            .is_some_and(|(lowest, shift)| shift.low > lowest);
+        self.has_enough(runs) && is_above
     }
 
     fn p_below(&self, runs: &[f64], shift: f64) -> f64 {
+        if !self.has_enough(runs) {
+            return 1.0;
+        }
         rank_sum::p_below(&logarithms(&self.baseline), &logarithms(runs), shift)
     }
 }
@@ -116,11 +129,7 @@ pub fn judge(cases: &[RunCase]) -> Vec<Judgement> {
     let judged = cases.iter().zip(regression.into_iter().zip(confirmation));
     judged
         .map(|(case, (p_regression, p_confirmation))| Judgement {
-            verdict: decide(
-                case.is_clear(),
-                [p_regression, p_confirmation],
-                case.is_above(&case.all()),
-            ),
+            verdict: decide([p_regression, p_confirmation], case.is_above(&case.all())),
             p_regression,
             p_confirmation: (!case.fresh.is_empty()).then_some(p_confirmation),
         })

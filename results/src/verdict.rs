@@ -3,13 +3,13 @@
 //! **When there are enough blocks** is decided by what cannot see the sides ([`paired::noise_floor`]) and by time, so that looking often
 //! costs nothing: the interval at the end covers as often as it says (`results/tests/gate_simulation.rs`).
 //!
-//! **The gate** looks at the sides twice. The first look can only pass: every case's whole interval lies above the threshold. Otherwise as many
-//! fresh blocks follow, and a case is a regression only if both hold, each corrected for the number of cases by Holm's method:
+//! **The gate** looks at the sides twice. The first look can only pass: every case's whole interval lies above the threshold, and noise leaves
+//! that at [`THRESHOLD_SOON`] or below, if it is left to noise. Otherwise as many fresh blocks follow, and of all of them
 //!
-//! 1. the whole interval of all blocks lies beyond the threshold;
-//! 2. the fresh blocks alone have their whole interval below what is expected.
-//!
-//! A case passes whose whole interval lies above the threshold, now or at the first look. Everything else is inconclusive.
+//! - a case is a regression if its whole interval lies beyond the threshold, **and** the fresh blocks alone have their whole interval below what
+//!   is expected, each corrected for the number of cases by Holm's method;
+//! - a case passes whose whole interval lies above the threshold;
+//! - everything else is inconclusive.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,9 +20,12 @@ use crate::statistics::{holm, signed_rank};
 /// The least slowdown that counts when the threshold is left to the noise.
 pub const THRESHOLD_MIN: f64 = 0.01;
 
-/// The largest slowdown that the noise may hide by itself: a gate that lets more pass than this would be asleep. Beyond it there is no
-/// verdict unless a threshold is asked for.
-pub const THRESHOLD_MAX: f64 = 0.1;
+/// The largest threshold that noise leads to: a gate that lets more pass would be asleep. What noise hides beyond it is inconclusive, unless
+/// a threshold is asked for.
+pub const THRESHOLD_MAX: f64 = 0.05;
+
+/// The largest threshold that noise leads to with which the first look may pass. With a larger one the rest of the time is used to lower it.
+pub const THRESHOLD_SOON: f64 = 0.03;
 
 /// How many noise floors a threshold is that is left to the noise. With one and a half, equals pass at the first look in 84 % and after the
 /// second in 98 %, and a slowdown is found that is two noise floors or so (`gate_simulation` has the tables; with two, fewer equals need a second
@@ -34,16 +37,22 @@ const TAIL: f64 = (1.0 - CONFIDENCE) / 2.0;
 
 /// The least number of blocks in which so many cases can be told apart from noise at all.
 pub fn blocks_min(cases: usize) -> usize {
-    (1..)
-        .find(|blocks| 0.5f64.powi(*blocks) * cases.max(1) as f64 <= TAIL)
-        .unwrap_or(1) as usize
+    // By halving as often: 64 is more than any number of cases takes.
+    let mut missed = cases.max(1) as f64;
+    for blocks in 1..64 {
+        missed /= 2.0;
+        if missed <= TAIL {
+            return blocks;
+        }
+    }
+    64
 }
 
-/// The threshold of a case: what was asked for, or what its first blocks' noise allows. `None` when it was left to them and they are too few.
-pub fn threshold(asked: Option<f64>, first: &[Block]) -> Option<f64> {
+/// The threshold of a case: what was asked for, or what its blocks' noise allows. `None` when it was left to them and they are too few.
+pub fn threshold(asked: Option<f64>, blocks: &[Block]) -> Option<f64> {
     match asked {
         Some(threshold) => Some(threshold),
-        None => paired::noise_floor(first)
+        None => paired::noise_floor(blocks)
             .map(|floor| (THRESHOLD_FLOORS * floor).clamp(THRESHOLD_MIN, THRESHOLD_MAX)),
     }
 }
@@ -116,8 +125,8 @@ pub struct GateCase {
     pub fresh: Vec<Block>,
     /// The ratio that is expected: 1, or what was accepted.
     pub expected: f64,
-    /// The slowdown that counts, as a share, from [`threshold`]; `None` when it could not be found.
-    pub threshold: Option<f64>,
+    /// The slowdown that counts, as a share; `None` when it is left to noise.
+    pub asked: Option<f64>,
 }
 
 /// What the gate says of a case, or of all of them.
@@ -146,19 +155,30 @@ pub struct Judgement {
 }
 
 impl GateCase {
-    /// Whether the first look is enough to pass.
-    pub fn is_clear(&self) -> bool {
-        self.is_above(&self.first)
+    /// The slowdown that counts, see [`threshold`]: over all blocks, which is as blind to the sides as over the first ones.
+    pub fn threshold(&self) -> Option<f64> {
+        threshold(self.asked, &self.all())
     }
 
-    fn is_above(&self, blocks: &[Block]) -> bool {
-        let lowest = self
-            .threshold
-            .map(|threshold| self.expected * (1.0 - threshold));
-        let centre = signed_rank::centre(&paired::log_ratios(blocks), CONFIDENCE);
+    /// Whether the first look is enough to pass.
+    pub fn is_clear(&self) -> bool {
+        let is_soon = |threshold| self.asked.is_some() || threshold <= THRESHOLD_SOON;
+        self.threshold().is_some_and(is_soon) && self.is_above()
+    }
+
+    /// Whether the whole interval lies above the threshold.
+    fn is_above(&self) -> bool {
+        let centre = signed_rank::centre(&paired::log_ratios(&self.all()), CONFIDENCE);
+        let lowest = self.lowest();
         lowest
             .zip(centre)
-            .is_some_and(|(lowest, centre)| centre.low > lowest.ln())
+            .is_some_and(|(lowest, centre)| centre.low > lowest)
+    }
+
+    /// The logarithm of the lowest ratio that is none too many.
+    fn lowest(&self) -> Option<f64> {
+        let threshold = self.threshold()?;
+        Some((self.expected * (1.0 - threshold)).ln())
     }
 
     /// All blocks, in the order in which they ran.
@@ -167,9 +187,8 @@ impl GateCase {
     }
 
     fn p_regression(&self) -> f64 {
-        self.threshold.map_or(1.0, |threshold| {
-            let lowest = self.expected * (1.0 - threshold);
-            signed_rank::p_below(&paired::log_ratios(&self.all()), lowest.ln())
+        self.lowest().map_or(1.0, |lowest| {
+            signed_rank::p_below(&paired::log_ratios(&self.all()), lowest)
         })
     }
 
@@ -187,25 +206,19 @@ pub fn judge(cases: &[GateCase]) -> Vec<Judgement> {
         .zip(p_regression.into_iter().zip(p_confirmation));
     judged
         .map(|(case, (p_regression, p_confirmation))| Judgement {
-            verdict: decide(
-                case.is_clear(),
-                [p_regression, p_confirmation],
-                case.is_above(&case.all()),
-            ),
+            verdict: decide([p_regression, p_confirmation], case.is_above()),
             p_regression,
             p_confirmation: (!case.fresh.is_empty()).then_some(p_confirmation),
         })
         .collect()
 }
 
-/// The verdict of a case from what was found of it: whether the first look passed it, the corrected probabilities of a slowdown beyond the
-/// threshold and of one in what is fresh, and whether everything together passes it.
-pub(crate) fn decide(is_clear: bool, p_values: [f64; 2], is_clear_now: bool) -> GateVerdict {
-    if is_clear {
-        GateVerdict::Pass
-    } else if p_values.iter().all(|p| *p <= TAIL) {
+/// The verdict of a case from the corrected probabilities of a slowdown beyond the threshold and of one in what is fresh, and from whether
+/// its whole interval lies above the threshold.
+pub(crate) fn decide(p_values: [f64; 2], is_above: bool) -> GateVerdict {
+    if p_values.iter().all(|p| *p <= TAIL) {
         GateVerdict::Regression
-    } else if is_clear_now {
+    } else if is_above {
         GateVerdict::Pass
     } else {
         GateVerdict::Inconclusive
@@ -249,7 +262,7 @@ mod tests {
 
     fn case(first: Vec<Block>, fresh: Vec<Block>) -> GateCase {
         GateCase {
-            threshold: threshold(None, &first),
+            asked: None,
             first,
             fresh,
             expected: 1.0,
@@ -338,9 +351,9 @@ mod tests {
         fn verdicts_are_monotonous(noise in prop::collection::vec(0.97..1.03f64, 16), by in 0.0..0.1f64, more in 0.0..0.1f64) {
             let verdict = |by: f64| {
                 let ratios: Vec<f64> = noise.iter().map(|ratio| ratio * (1.0 - by)).collect();
-                let threshold = Some(0.02);
+                let asked = Some(0.02);
                 let (first, fresh) = (blocks(&ratios[..8]), blocks(&ratios[8..]));
-                judge(&[GateCase { first, fresh, expected: 1.0, threshold }])[0].verdict
+                judge(&[GateCase { first, fresh, expected: 1.0, asked }])[0].verdict
             };
             prop_assert!(verdict(by) <= verdict((by + more).min(0.5)));
         }

@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 pub(crate) fn template() -> Value {
     let text = include_str!("../../../results/tests/golden/record-v1.json");
     let mut record: Value = serde_json::from_str(text).unwrap();
-    record["samples_digest"].take();
-    record.as_object_mut().unwrap().remove("samples_digest");
+    record.as_object_mut().unwrap().remove("samples_sha256");
     record.as_object_mut().unwrap().remove("grade");
     let case = &mut record["cases"][0];
     case["samples"].as_array_mut().unwrap().truncate(1);

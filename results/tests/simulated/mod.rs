@@ -142,7 +142,7 @@ pub(crate) fn gate(
         verdict::noise_wanted(asked),
     );
     let mut case = GateCase {
-        threshold: verdict::threshold(asked, &first),
+        asked,
         first,
         fresh: Vec::new(),
         expected: 1.0,
