@@ -85,9 +85,9 @@ fn scene(history: &History) -> Scene {
     scene
 }
 
-/// Text in at most two lines across the picture. Returns where the next line would be.
+/// Text in at most three lines across the picture. Returns where the next line would be.
 fn lines(scene: &mut Scene, mut y: i32, text: &str, size: i32, color: RGBColor) -> i32 {
-    for line in font::wrapped(&font::clean(text), size, ROOM, 2) {
+    for line in font::wrapped(&font::clean(text), size, ROOM, 3) {
         let at = (MARGIN, y + size / 2);
         scene.text(Text::new(line, at, size).colored(color));
         y += size + 6;
@@ -139,7 +139,7 @@ fn panel(scene: &mut Scene, y: i32, series: &Series) -> i32 {
         .map(|at| band(series, at))
         .collect();
     let (low, high) = extent(series, &bands);
-    let labels = labels(series);
+    let (labels, unlabelled) = labels(series);
     let rows = labels.iter().map(|label| label.row + 1).max().unwrap_or(0);
     let top = y + 4 + LABEL_ROW * i32::try_from(rows).unwrap_or(0);
     let place = Place {
@@ -163,13 +163,22 @@ fn panel(scene: &mut Scene, y: i32, series: &Series) -> i32 {
     }
     draw_points(scene, &place);
     draw_levels(scene, &place);
-    for label in labels {
-        let at = (
-            label.x,
-            y + LABEL_ROW * i32::try_from(label.row).unwrap_or(0) + LABEL_ROW / 2,
-        );
-        let text = Text::new(label.text, at, SMALL_SIZE).colored(label.color);
-        scene.text(text.anchored(label.anchor));
+    for (index, label) in labels.iter().enumerate() {
+        let middle = y + LABEL_ROW * i32::try_from(label.row).unwrap_or(0) + LABEL_ROW / 2;
+        let hidden = labels
+            .iter()
+            .enumerate()
+            .any(|(at, other)| at != index && other.row > label.row && other.covers(label.x));
+        if !hidden {
+            scene.line((label.x, middle + 8), (label.x, top), 1, label.color);
+        }
+        let text = Text::new(&label.text, (label.text_x(), middle), SMALL_SIZE);
+        scene.text(text.colored(label.color).anchored(label.anchor));
+    }
+    if unlabelled > 0 {
+        let note = format!("{unlabelled} more labels found no room.");
+        let at = (PLOT.1, y - 2 - SMALL_SIZE / 2);
+        scene.text(Text::new(note, at, SMALL_SIZE).anchored(Anchor::End));
     }
     newest(scene, &place);
     days(scene, &place)
@@ -287,61 +296,85 @@ fn color(change: &Change) -> (RGBColor, RGBColor) {
 
 /// What stands over a change point.
 struct Label {
+    /// Where its line is.
     x: i32,
+    /// Whether the text begins or ends there.
     anchor: Anchor,
     row: usize,
     text: String,
     color: RGBColor,
 }
 
-/// Labels in as few rows as there can be without one lying on another; the lowest row is the last. Each begins with an
-/// arrow, so that nothing rests on its colour.
-fn labels(series: &Series) -> Vec<Label> {
+impl Label {
+    /// Where the text begins or ends: its arrow stands over the line.
+    fn text_x(&self) -> i32 {
+        let half_an_arrow = SMALL_SIZE * 2 / 5;
+        match self.anchor {
+            Anchor::End => self.x + half_an_arrow,
+            _ => self.x - half_an_arrow,
+        }
+    }
+
+    /// From left to right.
+    fn extent(&self) -> (i32, i32) {
+        Text::new(&self.text, (self.text_x(), 0), SMALL_SIZE)
+            .anchored(self.anchor)
+            .extent()
+    }
+
+    fn covers(&self, x: i32) -> bool {
+        let (left, right) = self.extent();
+        (left - 2..=right + 2).contains(&x)
+    }
+}
+
+/// Labels in rows without one lying on another, the first change's on top, and how many changes have none for want of room.
+/// Each has an arrow, so that nothing rests on its colour; the commits are named while there are few.
+fn labels(series: &Series) -> (Vec<Label>, usize) {
     const ROWS_MAX: usize = 6;
+    const NAMED_MAX: usize = 4;
     let place = Place {
         series,
         span: Span::between(0.0, 1.0),
         y: (1, 0),
     };
+    let count = series.segmentation.changes.len();
     let mut ends: Vec<i32> = Vec::new();
     let mut labels = Vec::new();
     for change in series.changes() {
         let arrow = if change.at.ratio < 1.0 { '▼' } else { '▲' };
         let x = place.edge(change.at.index);
-        let mut text = format!("{arrow} {}", percent(&change));
-        if let Some(range) = range(&change) {
-            text = format!("{text}, {range}");
+        let range = range(&change).filter(|_| count <= NAMED_MAX);
+        let words = match range {
+            Some(range) => format!("{}, {range}", percent(&change)),
+            None => percent(&change),
+        };
+        let words = font::ellipsized(&font::clean(&words), SMALL_SIZE, ROOM * 2 / 3);
+        let mut label = Label {
+            x,
+            anchor: Anchor::Start,
+            row: 0,
+            text: format!("{arrow} {words}"),
+            color: color(&change).1,
+        };
+        if label.extent().1 > WIDTH - MARGIN {
+            label.anchor = Anchor::End;
+            label.text = format!("{words} {arrow}");
         }
-        let text = font::ellipsized(&font::clean(&text), SMALL_SIZE, ROOM * 2 / 3);
-        let width = font::width(&text, SMALL_SIZE);
-        let anchor = if x + width <= WIDTH - MARGIN {
-            Anchor::Start
-        } else {
-            Anchor::End
-        };
-        let left = if anchor == Anchor::Start {
-            x
-        } else {
-            x - width
-        };
+        let (left, right) = label.extent();
         let row = ends.iter().position(|end| *end + 10 < left);
-        let row = row.unwrap_or(ends.len());
-        if row >= ROWS_MAX {
+        label.row = row.unwrap_or(ends.len());
+        if label.row >= ROWS_MAX {
             continue;
         }
-        if row == ends.len() {
-            ends.push(0);
+        match ends.get_mut(label.row) {
+            Some(end) => *end = right,
+            None => ends.push(right),
         }
-        ends[row] = left + width;
-        labels.push(Label {
-            x,
-            anchor,
-            row,
-            text,
-            color: color(&change).1,
-        });
+        labels.push(label);
     }
-    labels
+    let unlabelled = count - labels.len();
+    (labels, unlabelled)
 }
 
 /// The newest level's figure at the end of its line.
@@ -391,7 +424,7 @@ fn legend(scene: &mut Scene, y: i32, shown: &[Series]) -> i32 {
         "Dots: the median of each run or commit. Lines: levels; shaded: where 95 of 100 runs lie."
             .to_owned();
     if has_changes {
-        text.push_str(" Dashed: change points, with the commits they lie between.");
+        text.push_str(" Dashed: changes, with the commits they lie between; a bar at the foot: where else it may have been.");
     }
     if shown.is_empty() {
         "There is nothing to draw.".clone_into(&mut text);
