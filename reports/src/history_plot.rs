@@ -32,6 +32,8 @@ const LABEL_ROW: i32 = 18;
 
 /// More series than this make a picture that nobody reads.
 const SERIES_MAX: usize = 12;
+/// The commits of more changes than this are not named.
+const NAMED_MAX: usize = 4;
 /// More points than this are drawn as the range of each column.
 const DOTS_MAX: usize = 900;
 
@@ -175,13 +177,8 @@ fn panel(scene: &mut Scene, y: i32, series: &Series) -> i32 {
         let text = Text::new(&label.text, (label.text_x(), middle), SMALL_SIZE);
         scene.text(text.colored(label.color).anchored(label.anchor));
     }
-    if unlabelled > 0 {
-        let note = format!("{unlabelled} more labels found no room.");
-        let at = (PLOT.1, y - 2 - SMALL_SIZE / 2);
-        scene.text(Text::new(note, at, SMALL_SIZE).anchored(Anchor::End));
-    }
     newest(scene, &place);
-    days(scene, &place)
+    days(scene, &place, unlabelled)
 }
 
 /// Two standard deviations to both sides of a level, by the median deviation of its points.
@@ -332,7 +329,6 @@ impl Label {
 /// Each has an arrow, so that nothing rests on its colour; the commits are named while there are few.
 fn labels(series: &Series) -> (Vec<Label>, usize) {
     const ROWS_MAX: usize = 6;
-    const NAMED_MAX: usize = 4;
     let place = Place {
         series,
         span: Span::between(0.0, 1.0),
@@ -391,7 +387,7 @@ fn newest(scene: &mut Scene, place: &Place) {
 }
 
 /// The days of the first and the last point, and what lies between them. Returns where the panel ends.
-fn days(scene: &mut Scene, place: &Place) -> i32 {
+fn days(scene: &mut Scene, place: &Place, unlabelled: usize) -> i32 {
     let (bottom, _) = place.y;
     scene.line((PLOT.0, bottom), (PLOT.1, bottom), 1, palette::AXIS);
     let y = bottom + 16;
@@ -401,11 +397,15 @@ fn days(scene: &mut Scene, place: &Place) -> i32 {
     };
     let first = Text::new(font::clean(&date(first)), (PLOT.0 + INSET, y), SMALL_SIZE);
     let last = Text::new(font::clean(&date(last)), (PLOT.1, y), SMALL_SIZE).anchored(Anchor::End);
-    let what = if points.iter().any(|point| point.runs > 1) {
+    let mut what = if points.iter().any(|point| point.runs > 1) {
         format!("{} commits", points.len())
     } else {
         format!("{} runs", points.len())
     };
+    if unlabelled > 0 {
+        // What has no label is in the list all the same.
+        what = format!("{what}, {unlabelled} labels left out");
+    }
     let middle = (i32::midpoint(PLOT.0, PLOT.1), y);
     scene.text(Text::new(figures::grouped(&what), middle, SMALL_SIZE).anchored(Anchor::Middle));
     if points.len() > 1 {
@@ -417,14 +417,19 @@ fn days(scene: &mut Scene, place: &Place) -> i32 {
 
 /// What the marks mean.
 fn legend(scene: &mut Scene, y: i32, shown: &[Series]) -> i32 {
-    let has_changes = shown
-        .iter()
-        .any(|series| !series.segmentation.changes.is_empty());
-    let mut text =
-        "Dots: the median of each run or commit. Lines: levels; shaded: where 95 of 100 runs lie."
-            .to_owned();
-    if has_changes {
-        text.push_str(" Dashed: changes, with the commits they lie between; a bar at the foot: where else it may have been.");
+    let changes: Vec<Change> = shown.iter().flat_map(Series::changes).collect();
+    let mut text = "Dots: the median of each run or commit. Lines: levels; shaded: where about 95 of 100 runs lie.".to_owned();
+    if !changes.is_empty() {
+        text.push_str(" Dashed: changes");
+        let is_named = |series: &&Series| series.segmentation.changes.len() <= NAMED_MAX;
+        let mut named = shown.iter().filter(is_named).flat_map(Series::changes);
+        if named.any(|change| range(&change).is_some()) {
+            text.push_str(", with the commits they lie between");
+        }
+        if changes.iter().any(|change| change.at.plausible.len() > 1) {
+            text.push_str("; a bar at the foot: where else they may have been");
+        }
+        text.push('.');
     }
     if shown.is_empty() {
         "There is nothing to draw.".clone_into(&mut text);

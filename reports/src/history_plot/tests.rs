@@ -81,6 +81,16 @@ fn histories() -> Vec<(&'static str, History)> {
         ),
         ("many changes", of(&runs(&many, 100, true))),
         (
+            "crowded",
+            of(&runs(
+                &(0..60)
+                    .map(|at| (6, if at % 2 == 0 { 100.0 } else { 80.0 }))
+                    .collect::<Vec<_>>(),
+                100,
+                true,
+            )),
+        ),
+        (
             "many points",
             of(&runs(&[(2000, 10.0), (1500, 8.0)], 100, false)),
         ),
