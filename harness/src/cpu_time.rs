@@ -114,6 +114,7 @@ mod tests {
     use super::*;
     use crate::fakehost::Fake;
     use proptest::prelude::*;
+    use std::fmt::Write;
 
     const TEXT: &str = "cpu  10 1 5 100 3 1 2 7 0 0\ncpu0 6 1 2 50 1 0 1 4 0 0\ncpu2 4 0 3 50 2 1 1 3 0 0\nintr 5 0\n";
 
@@ -144,7 +145,7 @@ mod tests {
         let mut text = "cpu  1 1 1 1 1 1 1 1 0 0\n".to_owned();
         let large = u64::MAX >> 20;
         for cpu in 0..300 {
-            text += &format!("cpu{cpu} {large} 1 1 {large} {large} 1 1 9 {large} 0\n");
+            let _ = writeln!(text, "cpu{cpu} {large} 1 1 {large} {large} 1 1 9 {large} 0");
         }
         text += "intr 1 2 3\n";
         let host = Fake::new(&[("proc/stat", &text)]);

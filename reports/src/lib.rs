@@ -3,6 +3,8 @@
 //! Everything here is a pure function of a [`results::Record`]: nothing measures, reads or writes, and the same record
 //! gives the same bytes.
 
+pub mod compare;
+pub mod comparison_text;
 mod figures;
 pub mod history_plot;
 pub mod history_text;

@@ -28,9 +28,12 @@ pub struct Conditions {
     pub page_faults_minor: Option<u64>,
     /// Pages that had to be read from a disk, or from swap.
     pub page_faults_major: Option<u64>,
-    /// The clock right after the sample by cpufreq (`scaling_cur_freq`): the median over the CPUs that this process may use, or
-    /// over eight of them.
+    /// The clock of the CPUs that the threads run on, as `clock_source` tells it: the median over them, or over some of them.
     pub clock_mhz: Option<f64>,
+    /// `APERF/MPERF`: counted by the processor between the two readings, idle time left out; `cpufreq`: what the kernel
+    /// said (`scaling_cur_freq`) right after the sample. Absent where there is no clock, and in records from before there were two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_source: Option<String>,
     /// The processor's temperature right after the sample.
     pub temperature_c: Option<f64>,
     /// Times that the processor slowed itself down for its temperature.
@@ -49,7 +52,7 @@ impl Conditions {
     /// What was seen around one part of a sample and then around the next, what lay between them left out: counts and times
     /// are added up, the clock is averaged over time, the higher temperature counts. What one of them does not know is unknown.
     #[must_use]
-    pub fn followed_by(self, next: Self) -> Self {
+    pub fn followed_by(self, next: &Self) -> Self {
         let times = |one: Option<f64>, other: Option<f64>| Some(one? + other?);
         let counts = |one: Option<u64>, other: Option<u64>| Some(one? + other?);
         let observed_s = self.observed_s + next.observed_s;
@@ -75,6 +78,7 @@ impl Conditions {
             page_faults_minor: counts(self.page_faults_minor, next.page_faults_minor),
             page_faults_major: counts(self.page_faults_major, next.page_faults_major),
             clock_mhz,
+            clock_source: clock_mhz.and(self.clock_source),
             temperature_c: self
                 .temperature_c
                 .zip(next.temperature_c)
@@ -138,11 +142,12 @@ mod tests {
             }),
             page_faults_minor: Some(3),
             clock_mhz: Some(clock_mhz),
+            clock_source: Some("cpufreq".to_owned()),
             temperature_c: Some(temperature_c),
             energy_j: Some(8.0),
             ..Conditions::default()
         };
-        let both = part(1.0, 3000.0, 60.0).followed_by(part(3.0, 4000.0, 50.0));
+        let both = part(1.0, 3000.0, 60.0).followed_by(&part(3.0, 4000.0, 50.0));
         let expected = Conditions {
             observed_s: 4.0,
             steal_s: Some(0.5),
@@ -153,12 +158,15 @@ mod tests {
             }),
             page_faults_minor: Some(6),
             clock_mhz: Some(3750.0),
+            clock_source: Some("cpufreq".to_owned()),
             temperature_c: Some(60.0),
             energy_j: Some(16.0),
             ..Conditions::default()
         };
         assert_eq!(both, expected);
         let unknown = Conditions::default();
-        assert_eq!(both.followed_by(unknown).steal_s, None);
+        let with_unknown = both.followed_by(&unknown);
+        assert_eq!(with_unknown.steal_s, None);
+        assert_eq!(with_unknown.clock_source, None);
     }
 }

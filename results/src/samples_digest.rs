@@ -19,6 +19,8 @@
 //!
 //! `harness/benches/many_records.py` computes it in a few lines of Python.
 
+use std::fmt::Write;
+
 use sha2::{Digest, Sha256};
 
 use crate::record::{Case, Record, Sample};
@@ -36,7 +38,7 @@ pub enum Seal {
 
 /// The digest of a record's cases and samples, as the module's text defines it.
 pub fn of(record: &Record) -> String {
-    let mut fields = Fields(Sha256::new());
+    let mut fields = Fields(Vec::new());
     fields.text("benchrun samples 1");
     fields.text(&record.id);
     fields.text(&record.started_utc);
@@ -44,8 +46,12 @@ pub fn of(record: &Record) -> String {
     for case in &record.cases {
         add_case(&mut fields, case);
     }
-    let digest = fields.0.finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(&fields.0)
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Whether the record is what was measured.
@@ -90,7 +96,7 @@ fn add_sample(fields: &mut Fields, sample: &Sample) {
     ] {
         fields.number(number);
     }
-    fields.0.update([u8::from(check.passed)]);
+    fields.0.push(u8::from(check.passed));
     for number in [
         check.scaled_residual,
         check.scaled_residual_bound,
@@ -104,11 +110,11 @@ fn add_sample(fields: &mut Fields, sample: &Sample) {
 }
 
 /// The bytes that are digested.
-struct Fields(Sha256);
+struct Fields(Vec<u8>);
 
 impl Fields {
     fn integer(&mut self, value: u64) {
-        self.0.update(value.to_le_bytes());
+        self.0.extend(value.to_le_bytes());
     }
 
     fn number(&mut self, value: f64) {
@@ -118,16 +124,16 @@ impl Fields {
         } else {
             0x7ff8_0000_0000_0000
         };
-        self.0.update(bits.to_le_bytes());
+        self.0.extend(bits.to_le_bytes());
     }
 
     fn text(&mut self, text: &str) {
         self.integer(text.len() as u64);
-        self.0.update(text.as_bytes());
+        self.0.extend(text.as_bytes());
     }
 
     fn optional<T>(&mut self, value: Option<T>, add: impl FnOnce(&mut Self, T)) {
-        self.0.update([u8::from(value.is_some())]);
+        self.0.push(u8::from(value.is_some()));
         if let Some(value) = value {
             add(self, value);
         }

@@ -28,6 +28,7 @@ fn a_laptop_gets_hot() {
     assert_eq!(conditions.thermal_throttles, Some(2));
     assert_eq!(conditions.temperature_c, Some(99.0));
     assert_eq!(conditions.clock_mhz, Some(2600.0));
+    assert_eq!(conditions.clock_source.as_deref(), Some("cpufreq"));
     assert_eq!(conditions.steal_s, Some(0.0));
     assert_eq!(conditions.quota_throttled_s, None);
 }
@@ -126,6 +127,52 @@ fn counters_that_go_back_tell_nothing() {
     );
     assert_eq!(conditions.steal_s, None);
     assert_eq!(conditions.foreign_cpu_s, None);
+}
+
+#[test]
+fn what_the_processor_counted_comes_before_what_the_kernel_says() {
+    let counters = |tsc, mperf, aperf| frequency::Counters { tsc, mperf, aperf };
+    let watch = &mut Watch::open(Fake::new(LAPTOP).root(), &[0], None);
+    let before = Counters {
+        cycles: vec![
+            Some(counters(0, 0, 0)),
+            Some(counters(0, 0, 0)),
+            None,
+            Some(counters(5, 5, 5)),
+        ],
+        ..watch.counters()
+    };
+    let after = Counters {
+        at: before.at + std::time::Duration::from_millis(10),
+        // 3 GHz and 1.2 times that, half of the time and all of it; one CPU is not read, one stands still.
+        cycles: vec![
+            Some(counters(30_000_000, 15_000_000, 18_000_000)),
+            Some(counters(30_000_000, 30_000_000, 36_000_000)),
+            Some(counters(1, 1, 1)),
+            Some(counters(5, 5, 5)),
+        ],
+        ..before.clone()
+    };
+    let mhz = clock_mhz(&before, &after).unwrap();
+    assert!((mhz - 3600.0).abs() < 0.1, "{mhz}");
+    assert_eq!(clock_mhz(&before, &before), None);
+}
+
+#[test]
+fn the_clock_is_that_of_the_cpus_used() {
+    let clock = |cpu| format!("sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq");
+    let (first, second) = (clock(0), clock(1));
+    let host = Fake::new(&[(&first, "2000000\n"), (&second, "3000000\n")]);
+    let mut watch = Watch::open(host.root(), &[0, 1], None);
+    for (cpus, mhz) in [(vec![1], 3000.0), (vec![0], 2000.0), (vec![0, 1], 2500.0)] {
+        watch.begin_case(&CpusUsed {
+            of_threads: cpus.clone(),
+            of_cores: cpus,
+        });
+        watch.before();
+        watch.after();
+        assert_eq!(watch.seen.take().unwrap().clock_mhz, Some(mhz));
+    }
 }
 
 #[test]

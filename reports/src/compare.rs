@@ -1,0 +1,16 @@
+//! A comparison for people and for programs: tables as text and Markdown, rows as CSV, everything as JSON.
+
+mod clean;
+mod csv;
+mod json;
+mod markdown;
+mod rows;
+mod sentences;
+mod text;
+
+pub use clean::clean;
+pub use csv::csv;
+pub use json::json;
+pub use markdown::markdown;
+pub use sentences::{mismatch, refused};
+pub use text::text;
