@@ -157,7 +157,12 @@ fn panel(scene: &mut Scene, y: i32, series: &Series) -> i32 {
             place.edge(change.at.plausible.end - 1),
         );
         let color = color(&change).0;
-        dashed(scene, place.edge(change.at.index), place.y, color);
+        let x = place.edge(change.at.index);
+        if change.accepted.is_some() {
+            scene.line((x, place.y.1), (x, place.y.0), 2, color);
+        } else {
+            dashed(scene, x, place.y, color);
+        }
         if to > from {
             // Where else it may have been: a bar along the bottom.
             scene.line((from, place.y.0 - 2), (to, place.y.0 - 2), 4, color);
@@ -345,6 +350,11 @@ fn labels(series: &Series) -> (Vec<Label>, usize) {
             Some(range) => format!("{}, {range}", percent(&change)),
             None => percent(&change),
         };
+        let words = if change.accepted.is_some() {
+            format!("{words}, accepted")
+        } else {
+            words
+        };
         let words = font::ellipsized(&font::clean(&words), SMALL_SIZE, ROOM * 2 / 3);
         let mut label = Label {
             x,
@@ -428,6 +438,9 @@ fn legend(scene: &mut Scene, y: i32, shown: &[Series]) -> i32 {
         }
         if changes.iter().any(|change| change.at.plausible.len() > 1) {
             text.push_str("; a bar at the foot: where else they may have been");
+        }
+        if changes.iter().any(|change| change.accepted.is_some()) {
+            text.push_str("; not dashed: accepted");
         }
         text.push('.');
     }

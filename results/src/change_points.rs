@@ -144,8 +144,9 @@ fn merge(logs: &[f64], noise: Noise, settings: Settings, cuts: &mut Vec<usize>) 
         cuts.remove(weakest);
         tests.remove(weakest);
         // Its neighbours have longer segments now.
-        for at in weakest.saturating_sub(1)..(weakest + 1).min(cuts.len()) {
-            tests[at] = Comparison::at(logs, noise, settings, cuts, at).p_value;
+        let neighbours = weakest.saturating_sub(1)..(weakest + 1).min(cuts.len());
+        for (at, test) in neighbours.clone().zip(&mut tests[neighbours]) {
+            *test = Comparison::at(logs, noise, settings, cuts, at).p_value;
         }
     }
 }
