@@ -1,6 +1,8 @@
 //! Foreign text made harmless for what reads it. A record is a file that anybody may have written: a host may be named
 //! `<script>` or `=HYPERLINK(...)`.
 
+use std::fmt::Write;
+
 /// One line of visible text: what breaks lines, controls terminals or turns the direction of writing becomes a space, and spaces at
 /// the ends go.
 pub fn one_line(text: &str) -> String {
@@ -31,7 +33,7 @@ pub fn xml(text: &str) -> String {
             '>' => escaped += "&gt;",
             '"' => escaped += "&quot;",
             '\'' => escaped += "&apos;",
-            '\n' | '\r' | '\t' => escaped += &format!("&#{};", u32::from(letter)),
+            '\n' | '\r' | '\t' => push_reference(&mut escaped, letter),
             '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {
                 escaped.push('\u{fffd}');
             }
@@ -61,11 +63,16 @@ pub fn markdown(text: &str) -> String {
         if is_plain {
             escaped.push(letter);
         } else {
-            escaped += &format!("&#{};", u32::from(letter));
+            push_reference(&mut escaped, letter);
         }
     }
     // A bare address becomes a link without `//`, too.
     escaped.replace("www.", "www&#46;")
+}
+
+/// A character as a reference by its number, for XML and HTML alike.
+fn push_reference(escaped: &mut String, letter: char) {
+    let _ = write!(escaped, "&#{};", u32::from(letter));
 }
 
 /// A field of CSV (RFC 4180) that holds text. A field that a spreadsheet would take for a formula gets an apostrophe in front, by which

@@ -1,6 +1,7 @@
-//! JUnit XML: a suite for each record, a test for each case. A case passes when all of its samples were verified.
+//! `JUnit` XML: a suite for each record, a test for each case. A case passes when all of its samples were verified.
 //!
-//! Source: jenkinsci/xunit-plugin, `junit-10.xsd` (the order of elements); `GitLab` reads the same fields.
+//! Source: jenkinsci/xunit-plugin, `junit-10.xsd`: the order of elements, and times of at most three decimals; `GitLab` reads the
+//! same fields.
 
 use std::fmt::Write;
 
@@ -31,7 +32,7 @@ fn suite(record: &Record) -> String {
         0.0
     };
     let mut text = format!(
-        "  <testsuite name=\"bench {}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"0\" time=\"{elapsed_s}\"{timestamp} hostname=\"{}\" id=\"{}\">\n",
+        "  <testsuite name=\"bench {}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"0\" time=\"{elapsed_s:.3}\"{timestamp} hostname=\"{}\" id=\"{}\">\n",
         xml(&record.host.hostname),
         record.cases.len(),
         failures.count(),
@@ -80,7 +81,7 @@ fn properties(record: &Record) -> Vec<(&'static str, String)> {
     properties
 }
 
-/// The time of a test is the median run time in seconds: what a reader draws over builds.
+/// The time of a test is the median run time in seconds, what a reader draws over builds; all its digits stand in the output.
 fn test(record: &Record, case: &Case) -> String {
     let times_s: Vec<f64> = verified(case)
         .iter()
@@ -89,7 +90,7 @@ fn test(record: &Record, case: &Case) -> String {
     let time = if times_s.is_empty() {
         String::new()
     } else {
-        format!(" time=\"{}\"", figure(&times_s).median)
+        format!(" time=\"{:.3}\"", figure(&times_s).median)
     };
     let failure = failure(case).map_or_else(String::new, |reason| {
         format!(
@@ -124,24 +125,24 @@ fn failure(case: &Case) -> Option<String> {
 }
 
 fn failed_samples(case: &Case) -> String {
+    let mut text = String::new();
     let samples = case.samples.iter().enumerate();
-    let failed = samples.filter(|(_, sample)| !sample.verification.passed);
-    failed
-        .map(|(index, sample)| {
-            let check = &sample.verification;
-            format!(
-                "sample {}: scaled residual {} (bound {}), error of the norm {} (bound {}), norm {} (expected {} within {}); ",
-                index + 1,
-                check.scaled_residual,
-                check.scaled_residual_bound,
-                check.norm_error,
-                check.norm_error_bound,
-                sample.norm,
-                check.norm_expected,
-                check.norm_tolerance
-            )
-        })
-        .collect()
+    for (index, sample) in samples.filter(|(_, sample)| !sample.verification.passed) {
+        let check = &sample.verification;
+        let _ = write!(
+            text,
+            "sample {}: scaled residual {} (bound {}), error of the norm {} (bound {}), norm {} (expected {} within {}); ",
+            index + 1,
+            check.scaled_residual,
+            check.scaled_residual_bound,
+            check.norm_error,
+            check.norm_error_bound,
+            sample.norm,
+            check.norm_expected,
+            check.norm_tolerance
+        );
+    }
+    text
 }
 
 fn output(record: &Record, case: &Case) -> String {
@@ -151,7 +152,9 @@ fn output(record: &Record, case: &Case) -> String {
     let mut text = String::new();
     if !rates.is_empty() {
         let figure = figure(&rates);
-        let _ = write!(text, "median {} {unit}", figure.median);
+        let times_s: Vec<f64> = samples.iter().map(|sample| sample.run_time_s).collect();
+        let median_s = self::figure(&times_s).median;
+        let _ = write!(text, "median {median_s} s, {} {unit}", figure.median);
         if let Some((low, high, confidence)) = figure.interval {
             let percent = 100.0 * confidence;
             let _ = write!(text, ", {percent:.1} % interval {low} to {high}");

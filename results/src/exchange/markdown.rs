@@ -29,9 +29,10 @@ fn section(record: &Record) -> String {
             .iter()
             .map(|reason| markdown(reason))
             .collect();
-        let reasons = match reasons.is_empty() {
-            true => String::new(),
-            false => format!(": {}", reasons.join("; ")),
+        let reasons = if reasons.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", reasons.join("; "))
         };
         let _ = writeln!(text, "\n**{}**{reasons}", graded.grade);
     }

@@ -45,7 +45,7 @@ pub enum Format {
     Asv,
     /// A suite for `python -m pyperf`.
     Pyperf,
-    /// JUnit XML as Jenkins and GitLab read it.
+    /// `JUnit` XML as Jenkins and GitLab read it.
     Junit,
     /// Markdown for `$GITHUB_STEP_SUMMARY`.
     Markdown,

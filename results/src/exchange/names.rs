@@ -1,5 +1,7 @@
 //! The names of cases, the same from run to run.
 
+use std::fmt::Write;
+
 use crate::record::Case;
 
 /// A case's name, for example `matmul-norm/f64/n=1000/threads=2`, with `/blas=`, `/driver=library` and `/panels=` behind it where
@@ -14,13 +16,13 @@ pub fn case_name(case: &Case) -> String {
         case.threads_requested
     );
     if let Some(blas) = &case.blas {
-        name += &format!("/blas={}", safe(blas));
+        let _ = write!(name, "/blas={}", safe(blas));
     }
     if case.driver.as_deref() == Some("library") {
         name += "/driver=library";
     }
     if let Some(rows) = case.panel_rows {
-        name += &format!("/panels={rows}");
+        let _ = write!(name, "/panels={rows}");
     }
     name
 }
@@ -36,7 +38,7 @@ pub(super) fn safe(part: &str) -> String {
         if is_safe {
             text.push(char::from(byte));
         } else {
-            text += &format!("%{byte:02X}");
+            let _ = write!(text, "%{byte:02X}");
         }
     }
     if text.is_empty() {

@@ -1,6 +1,7 @@
 //! What is exported of a case: its verified samples, over one run or several.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
 
 use crate::exchange::names::{case_name, safe};
 use crate::record::{Case, Record, Sample};
@@ -45,20 +46,19 @@ pub(super) fn series<'a>(records: &[&'a Record]) -> Vec<Series<'a>> {
             }
             let mut name = case_name(case);
             if is_of_several_hosts {
-                name += &format!("/host={}", safe(host));
+                let _ = write!(name, "/host={}", safe(host));
             }
             let run = Run {
                 record,
                 case,
                 samples,
             };
-            match places.get(&name) {
-                Some(place) => all[*place].runs.push(run),
-                None => {
-                    places.insert(name.clone(), all.len());
-                    let runs = vec![run];
-                    all.push(Series { name, host, runs });
-                }
+            if let Some(place) = places.get(&name) {
+                all[*place].runs.push(run);
+            } else {
+                places.insert(name.clone(), all.len());
+                let runs = vec![run];
+                all.push(Series { name, host, runs });
             }
         }
     }
@@ -174,7 +174,7 @@ pub(super) fn library(record: &Record, case: &Case) -> String {
     let mut text = blas.name.clone();
     for (part, around) in [(&blas.version, ("", "")), (&blas.core, ("(", ")"))] {
         if !part.is_empty() {
-            text += &format!(" {}{part}{}", around.0, around.1);
+            let _ = write!(text, " {}{part}{}", around.0, around.1);
         }
     }
     text

@@ -34,10 +34,11 @@ fn text(records: &[Record], format: Format) -> String {
     let records: Vec<&Record> = records.iter().collect();
     match export(&records, format, Some("3f2a9c41d07be5a8")).unwrap() {
         Exported::Text(text) => text,
-        Exported::Files(files) => files
-            .into_iter()
-            .map(|(path, text)| format!("== {}\n{text}", path.display()))
-            .collect(),
+        Exported::Files(files) => {
+            let files = files.into_iter();
+            let files = files.map(|(path, text)| format!("== {}\n{text}", path.display()));
+            files.collect::<Vec<String>>().concat()
+        }
     }
 }
 
