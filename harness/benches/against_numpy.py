@@ -2,7 +2,7 @@
 """bench against its peers: numpy with the article's script, and any BLAS library, interleaved at the same n, type and threads.
 
     harness/benches/against_numpy.py ./bench.run [--quick] [--only N] [--dtype f64] [--threads N] [--rounds N] [--python PYTHON]
-                                      [--library PATH]...
+                                      [--library PATH]... [--no-numpy]
 
 numpy is the newest that pip finds for the Python given, in a virtual environment of its own below target/. A library is
 loaded by bench itself, which calls it once for each product with the library's own threads (--driver library), as its users do.
@@ -104,6 +104,7 @@ def main():
     parser.add_argument("--rounds", type=int, help="rounds of every case")
     parser.add_argument("--python", default=sys.executable, help="the Python to install numpy for: newer ones get newer ones")
     parser.add_argument("--library", type=pathlib.Path, action="append", default=[], help="a BLAS to compare with, too")
+    parser.add_argument("--no-numpy", action="store_true", help="compare with the libraries only")
     arguments = parser.parse_args()
     bench = arguments.bench.resolve()
     python = python_with_numpy(arguments.python)
@@ -118,7 +119,8 @@ def main():
         for dtype in [dtype for dtype in ("f64", "f32") if arguments.dtype in (None, dtype)]:
             for threads in [threads for threads in (1, 2)[: min(2, cpus)] if arguments.threads in (None, threads)]:
                 case = (n, dtype, repeats, warmup, threads)
-                peers = {f"numpy {version}": lambda: measure_numpy(python, *case)}
+                numpy = {f"numpy {version}": lambda: measure_numpy(python, *case)}
+                peers = {} if arguments.no_numpy else numpy
                 for library in arguments.library:
                     options = ("--blas", library, "--driver", "library")
                     peers[library.name] = lambda options=options: measure_bench(bench, *case, options)

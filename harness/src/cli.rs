@@ -4,7 +4,13 @@
     reason = "the comments on options are their help texts"
 )]
 
+mod ab;
+mod check;
 mod compare;
+mod export;
+pub mod history;
+mod import;
+mod measured;
 mod run;
 mod topology;
 
@@ -17,7 +23,13 @@ use clap_complete::Shell;
 use crate::exit::{Exit, Failure};
 use crate::{output, software};
 
-pub use compare::{By, CompareArgs, Format, Sort};
+pub use ab::AbArgs;
+pub use check::{CheckArgs, Format as CheckFormat};
+pub use compare::{By, CompareArgs, Format as CompareFormat, Sort};
+pub use export::ExportArgs;
+pub use history::HistoryArgs;
+pub use import::ImportArgs;
+pub use measured::{ComparingArgs, MeasuredArgs};
 pub use run::RunArgs;
 pub use topology::TopologyArgs;
 
@@ -46,8 +58,18 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Compare records of hosts and runs
     Compare(CompareArgs),
+    /// Compare two bundles, programs or settings in turns on this host: which is faster, and by how much
+    Ab(Box<AbArgs>),
+    /// The gate for CI: whether the candidate is slower than a baseline, by exit code
+    Check(Box<CheckArgs>),
     /// Show what this machine is made of and where threads would run
     Topology(TopologyArgs),
+    /// Write records in the format of another program
+    Export(ExportArgs),
+    /// Make a record of another program's output
+    Import(ImportArgs),
+    /// Show one value a run over commits or time, and where it changed
+    History(HistoryArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -94,7 +116,14 @@ pub fn parse() -> Result<Cli, Failure> {
 fn one_line(error: &clap::Error) -> anyhow::Error {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
-    let problem = first.trim_start_matches("error: ");
+    let mut problem = first.trim_start_matches("error: ").to_owned();
+    if problem.ends_with(':') {
+        // What is missing is listed below.
+        let listed = text.lines().skip(1);
+        for line in listed.take_while(|line| line.starts_with("  ")) {
+            problem = format!("{problem} {}", line.trim());
+        }
+    }
     let suggested = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand]
         .into_iter()
         .find_map(|kind| match error.get(kind)? {
@@ -146,6 +175,12 @@ mod tests {
             &["--size"],
             &expect![
                 "cannot read the command line: a value is required for '--size <SIZE[,SIZE...]>' but none was supplied (try bench --help)"
+            ],
+        );
+        check_error(
+            &["ab", "x"],
+            &expect![
+                "cannot read the command line: the following required arguments were not provided: <B> (try bench --help)"
             ],
         );
         check_error(

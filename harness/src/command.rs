@@ -4,7 +4,7 @@ use clap::CommandFactory;
 
 use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Failure};
-use crate::{compare, output, run, topology_command};
+use crate::{ab, check, compare, export, history, import, output, run, topology_command};
 
 /// Does what the command line asks for.
 ///
@@ -16,7 +16,12 @@ pub fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Compare(args)) => compare::run(&args),
+        Some(Command::Ab(args)) => ab::run(&args),
+        Some(Command::Check(args)) => check::run(&args),
         Some(Command::Topology(args)) => topology_command::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::History(args)) => history::run(&args),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bench", &mut script);

@@ -7,7 +7,7 @@ use results::compare::{self, Comparison, Reference, Request, Run};
 use results::load::{self, Loaded};
 use results::samples_digest::Seal;
 
-use crate::cli::{By, CompareArgs, Format, Sort};
+use crate::cli::{By, CompareArgs, CompareFormat as Format, Sort};
 use crate::exit::{Exit, Failure};
 use crate::output::print_line;
 use crate::records;

@@ -11,6 +11,7 @@
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::time::Instant;
 
 use nix::sched::sched_getcpu;
@@ -18,17 +19,22 @@ use results::limits::Clock;
 
 /// Cycles of this processor and of its constant clock, as the model-specific registers count them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Counters {
+pub(crate) struct Counters {
     /// `IA32_TIME_STAMP_COUNTER`: cycles of the constant clock.
-    tsc: u64,
+    pub(crate) tsc: u64,
     /// `IA32_MPERF`: those while the processor was not idle.
-    mperf: u64,
+    pub(crate) mperf: u64,
     /// `IA32_APERF`: its own cycles while it was not idle.
-    aperf: u64,
+    pub(crate) aperf: u64,
 }
 
 /// The numbers of the registers (Intel SDM volume 4; AMD's manuals agree).
 const REGISTERS: [u64; 3] = [0x10, 0xe7, 0xe8];
+
+/// What a record calls the clock that the processor's own counters give.
+pub(crate) const COUNTED: &str = "APERF/MPERF";
+/// What it calls the kernel's word.
+pub(crate) const SAID: &str = "cpufreq";
 
 /// Begins an observation of the processor that this thread runs on.
 #[derive(Debug)]
@@ -61,9 +67,9 @@ impl Observation {
         });
         let said = || said_mhz(&fs::read_to_string(cpufreq(cpu?, "scaling_cur_freq")).ok()?);
         let (clock_mhz, source) = if let Some(mhz) = counted {
-            (mhz, "APERF/MPERF")
+            (mhz, COUNTED)
         } else if let Some(mhz) = said() {
-            (mhz, "cpufreq")
+            (mhz, SAID)
         } else {
             (loop_mhz()?, "calibrated loop")
         };
@@ -94,26 +100,44 @@ fn cpufreq(cpu: usize, file: &str) -> String {
     format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/{file}")
 }
 
-fn read_counters(cpu: usize) -> Option<Counters> {
-    if !cfg!(target_arch = "x86_64") {
-        return None;
+/// The model-specific registers of one logical CPU, which only root may read. A reading interrupts that CPU for some
+/// microseconds.
+#[derive(Debug)]
+pub(crate) struct Registers(File);
+
+impl Registers {
+    /// Opens them below `root`, which is `/` but in tests. `None` where they cannot be read: without the right, without the
+    /// kernel's module `msr`, or on another architecture.
+    pub(crate) fn open(root: &Path, cpu: usize) -> Option<Self> {
+        if !cfg!(target_arch = "x86_64") {
+            return None;
+        }
+        let file = File::open(root.join(format!("dev/cpu/{cpu}/msr"))).ok()?;
+        Some(Self(file))
     }
-    let registers = File::open(format!("/dev/cpu/{cpu}/msr")).ok()?;
-    let read = |register| {
-        let mut bytes = [0; 8];
-        registers.read_exact_at(&mut bytes, register).ok()?;
-        Some(u64::from_ne_bytes(bytes))
-    };
-    let [tsc, mperf, aperf] = REGISTERS.map(read);
-    Some(Counters {
-        tsc: tsc?,
-        mperf: mperf?,
-        aperf: aperf?,
-    })
+
+    /// Reads the counters of cycles.
+    pub(crate) fn read(&self) -> Option<Counters> {
+        let read = |register| {
+            let mut bytes = [0; 8];
+            self.0.read_exact_at(&mut bytes, register).ok()?;
+            Some(u64::from_ne_bytes(bytes))
+        };
+        let [tsc, mperf, aperf] = REGISTERS.map(read);
+        Some(Counters {
+            tsc: tsc?,
+            mperf: mperf?,
+            aperf: aperf?,
+        })
+    }
+}
+
+fn read_counters(cpu: usize) -> Option<Counters> {
+    Registers::open(Path::new("/"), cpu)?.read()
 }
 
 /// The processor's clock between two readings. `None` when the counters stand still, as some hypervisors have them.
-fn counted_mhz(before: Counters, after: Counters, elapsed_s: f64) -> Option<f64> {
+pub(crate) fn counted_mhz(before: Counters, after: Counters, elapsed_s: f64) -> Option<f64> {
     let cycles = |count: fn(&Counters) -> u64| count(&after).wrapping_sub(count(&before)) as f64;
     let (tsc, mperf, aperf) = (cycles(|c| c.tsc), cycles(|c| c.mperf), cycles(|c| c.aperf));
     plausible(1e-6 * tsc / elapsed_s * aperf / mperf)

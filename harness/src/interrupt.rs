@@ -13,6 +13,13 @@ pub struct Interrupt {
     signal: Arc<AtomicUsize>,
 }
 
+/// What a second signal does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Second {
+    EndsAtOnce,
+    ChangesNothing,
+}
+
 impl Interrupt {
     /// Begins to listen to SIGINT and SIGTERM, where they are not ignored: what was started in the background of a script
     /// is not to be ended with what is in front.
@@ -21,6 +28,20 @@ impl Interrupt {
     ///
     /// When the system refuses a handler.
     pub fn listen() -> io::Result<Self> {
+        Self::listen_for(Second::EndsAtOnce)
+    }
+
+    /// The same, but a second signal changes nothing: for who has children to end first, which takes some seconds at the most. A terminal
+    /// or `timeout` may well send two.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses a handler.
+    pub fn listen_patiently() -> io::Result<Self> {
+        Self::listen_for(Second::ChangesNothing)
+    }
+
+    fn listen_for(second: Second) -> io::Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         let is_second = Arc::new(AtomicBool::new(false));
         let ignored = ignored(&fs::read_to_string("/proc/self/status").unwrap_or_default());
@@ -28,9 +49,11 @@ impl Interrupt {
             if ignored & (1 << (number - 1)) != 0 {
                 continue;
             }
-            // The order counts: the first signal arms what the second one meets.
-            flag::register_conditional_default(number, Arc::clone(&is_second))?;
-            flag::register(number, Arc::clone(&is_second))?;
+            if second == Second::EndsAtOnce {
+                // The order counts: the first signal arms what the second one meets.
+                flag::register_conditional_default(number, Arc::clone(&is_second))?;
+                flag::register(number, Arc::clone(&is_second))?;
+            }
             flag::register_usize(number, Arc::clone(&signal), number as usize)?;
         }
         Ok(Self { signal })

@@ -3,20 +3,27 @@
 //! Flags (`cli`) become one validated `plan`; `measure` takes the times and never prints; `run` ties them together.
 //! This crate knows no file format: records are `results`'s, lines and plots are `reports`'s.
 
+pub mod ab;
 pub mod cgroup;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod compare;
+pub mod comparing;
 pub mod conditions;
+mod cpu_time;
 pub mod energy;
 pub mod estimate;
 pub mod exit;
+pub mod export;
 #[cfg(test)]
 mod fakehost;
 pub mod frequency;
 pub mod grid;
+pub mod history;
 pub mod host;
+pub mod import;
 pub mod interrupt;
 pub mod libraries;
 pub mod limit;
@@ -41,4 +48,5 @@ pub mod threads;
 pub mod topology;
 pub mod topology_command;
 pub mod trust;
+pub mod turns;
 pub mod warmup;

@@ -8,8 +8,9 @@ use std::env;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use kernels::Blas;
 use kernels::blas::{Description, find};
+use kernels::fma_peak::BlasIsa;
+use kernels::{Blas, fma_peak};
 use results::library::{LibraryFile, NamedLibrary};
 use results::record;
 
@@ -51,29 +52,41 @@ pub fn select(option: &str) -> Result<Vec<Selected>, Failure> {
     Ok(selected)
 }
 
-/// Each case by each library, but for those that need none: what is not a product is measured once.
+/// Each case by each library, but for those that need none: the triad is measured once, fma-peak once for each instruction
+/// set that a library uses.
 ///
 /// # Errors
 ///
-/// When a case needs more of a library than products.
+/// When a case needs more of a library than products, and it has not got it.
 pub fn by_each(cases: Vec<CasePlan>, libraries: &[Selected]) -> Result<Vec<CasePlan>, Failure> {
     if is_default(libraries) {
         return Ok(cases);
     }
+    let by = |case: &CasePlan, library: &Selected| CasePlan {
+        blas: library.blas,
+        blas_name: Some(library.name.clone()),
+        ..case.clone()
+    };
+    let isa = |library: &Selected| fma_peak::blas_isa(library.blas).isa;
+    let is_first_of_isa = |(index, library): &(usize, &Selected)| {
+        let before = &libraries[..*index];
+        before.iter().all(|other| isa(other) != isa(library))
+    };
     let mut all = Vec::with_capacity(cases.len() * libraries.len());
     for case in cases {
         match case.kernel.name {
-            "triad" | "fma-peak" => all.push(case),
-            "lu-solve" => {
-                return Err(Failure::usage(anyhow::anyhow!(
-                    "cannot measure lu-solve with --blas: it takes the linked OpenBLAS's LAPACK (leave --blas out)"
-                )));
+            "triad" => all.push(case),
+            "fma-peak" => {
+                let firsts = libraries.iter().enumerate().filter(is_first_of_isa);
+                all.extend(firsts.map(|(_, library)| by(&case, library)));
             }
-            _ => all.extend(libraries.iter().map(|library| CasePlan {
-                blas: library.blas,
-                blas_name: Some(library.name.clone()),
-                ..case.clone()
-            })),
+            "lu-solve" => {
+                for library in libraries {
+                    library.blas.check_lapack().map_err(Failure::usage)?;
+                    all.push(by(&case, library));
+                }
+            }
+            _ => all.extend(libraries.iter().map(|library| by(&case, library))),
         }
     }
     Ok(all)
@@ -82,6 +95,16 @@ pub fn by_each(cases: Vec<CasePlan>, libraries: &[Selected]) -> Result<Vec<CaseP
 /// Whether all that was asked for is the library that is used anyway.
 pub fn is_default(libraries: &[Selected]) -> bool {
     matches!(libraries, [only] if only.blas.describe().file.is_none())
+}
+
+/// The instruction set of each, by the name that its cases have.
+pub fn isas(libraries: &[Selected]) -> Vec<(Option<String>, BlasIsa)> {
+    let has_name = !is_default(libraries);
+    let isa = |library: &Selected| {
+        let name = has_name.then(|| library.name.clone());
+        (name, fma_peak::blas_isa(library.blas))
+    };
+    libraries.iter().map(isa).collect()
 }
 
 /// How many threads may call each of the libraries at once.

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use kernels::fma::Isa;
-use kernels::fma_peak::{self, BLOCK_FLOP, Blocks};
+use kernels::fma_peak::{BLOCK_FLOP, BlasIsa, Blocks};
 use kernels::{Dtype, Element, Team, triad};
-use results::limits::{Clock, FmaPeak, Limits, NominalPeak, Triad};
+use results::limits::{Clock, FmaPeak, LibraryIsa, Limits, NominalPeak, Triad};
 use results::record::{Cache, Case};
 
 use crate::frequency::{self, Observation};
@@ -38,6 +38,8 @@ pub struct Request {
     pub dtypes: Vec<Dtype>,
     /// The numbers of threads that matter, ascending, each with the processors that they are bound to, see [`Team::new`].
     pub threads: Vec<(usize, Option<Vec<usize>>)>,
+    /// The instruction sets of the libraries, each by the name that cases have for it; the first one's at least.
+    pub libraries: Vec<(Option<String>, BlasIsa)>,
     /// All last-level caches together.
     pub cache_bytes: Option<u64>,
     /// What the triad's arrays may take.
@@ -57,20 +59,26 @@ pub fn last_level_bytes(caches: &[Cache]) -> Option<u64> {
 /// Measures everything before the cases. What cannot be had (threads, memory) is left out: the cases will say why.
 pub fn before(request: &Request) -> Limits {
     let started = Instant::now();
-    let (blas_isa, best_isa) = (fma_peak::blas_isa(), Isa::best());
+    let (isas, best_isa) = (isas(request), Isa::best());
+    let library = |(name, told): &(Option<String>, BlasIsa)| LibraryIsa {
+        blas: name.clone(),
+        isa: told.isa.to_string(),
+        core: told.core.clone(),
+    };
     let mut limits = Limits {
-        blas_isa: blas_isa.to_string(),
+        blas_isa: isas.first().unwrap_or(&best_isa).to_string(),
+        library_isas: request.libraries.iter().map(library).collect(),
         best_isa: best_isa.to_string(),
         ..Limits::default()
     };
     let last = request.threads.len().saturating_sub(1);
     for (index, team) in teams(request).enumerate() {
         for dtype in &request.dtypes {
-            limits
-                .fma_peaks
-                .push(peak(*dtype, blas_isa, &team, "before"));
-            // How much the library leaves unused, once.
-            if index == last && best_isa != blas_isa {
+            for isa in &isas {
+                limits.fma_peaks.push(peak(*dtype, *isa, &team, "before"));
+            }
+            // How much the libraries leave unused, once.
+            if index == last && !isas.contains(&best_isa) {
                 limits
                     .fma_peaks
                     .push(peak(*dtype, best_isa, &team, "before"));
@@ -84,6 +92,17 @@ pub fn before(request: &Request) -> Limits {
     limits.nominal_peaks = nominal(&limits.fma_peaks, &limits.blas_isa, cores);
     limits.elapsed_s = started.elapsed().as_secs_f64();
     limits
+}
+
+/// The instruction sets of the libraries, each once.
+fn isas(request: &Request) -> Vec<Isa> {
+    let mut isas: Vec<Isa> = Vec::new();
+    for (_, told) in &request.libraries {
+        if !isas.contains(&told.isa) {
+            isas.push(told.isa);
+        }
+    }
+    isas
 }
 
 /// The teams that can be had.
@@ -125,8 +144,9 @@ fn after(request: &Request, limits: &mut Limits) {
     let started = Instant::now();
     for team in teams(request) {
         for dtype in &request.dtypes {
-            let isa = fma_peak::blas_isa();
-            limits.fma_peaks.push(peak(*dtype, isa, &team, "after"));
+            for isa in isas(request) {
+                limits.fma_peaks.push(peak(*dtype, isa, &team, "after"));
+            }
         }
     }
     limits.elapsed_s += started.elapsed().as_secs_f64();
@@ -276,12 +296,14 @@ fn flop_per_cycle(gflops: f64, clock_mhz: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kernels::{Blas, fma_peak};
     use results::record::Summary;
 
     fn request(threads: &[usize]) -> Request {
         Request {
             dtypes: vec![Dtype::F64, Dtype::F32],
             threads: threads.iter().map(|count| (*count, None)).collect(),
+            libraries: vec![(None, fma_peak::blas_isa(Blas::bundled()))],
             cache_bytes: Some(1 << 20),
             memory_bytes: Some(1 << 30),
         }
@@ -293,7 +315,7 @@ mod tests {
         after(&request(&[1, 2]), &mut limits);
         for dtype in ["f64", "f32"] {
             for threads in [1, 2] {
-                let peak = limits.peak(dtype, threads).unwrap();
+                let peak = limits.peak(dtype, &limits.blas_isa, threads).unwrap();
                 assert!(peak.gflops > 0.01 && peak.gflops.is_finite(), "{peak:?}");
                 assert!(peak.verified && peak.clock.is_some(), "{peak:?}");
             }
@@ -303,6 +325,29 @@ mod tests {
         let triad = limits.triad.unwrap();
         assert!(triad.verified && triad.gb_per_s > 0.0, "{triad:?}");
         assert_eq!(triad.array_bytes, 48 << 20);
+    }
+
+    #[test]
+    fn each_library_has_the_peak_of_its_instruction_set() {
+        let told = |name: &str, isa| {
+            let core = Some(name.to_owned());
+            (core.clone(), BlasIsa { isa, core })
+        };
+        let all: Vec<Isa> = Isa::available().collect();
+        let libraries = all.iter().map(|isa| told(&isa.to_string(), *isa));
+        let limits = before(&Request {
+            // The first one twice: it is measured once.
+            libraries: libraries.chain([told("again", all[0])]).collect(),
+            dtypes: vec![Dtype::F64],
+            memory_bytes: Some(0),
+            ..request(&[1])
+        });
+        assert_eq!(limits.fma_peaks.len(), all.len());
+        assert_eq!(limits.library_isas.len(), all.len() + 1);
+        assert_eq!(limits.blas_isa, all[0].to_string());
+        for isa in all {
+            assert!(limits.peak("f64", &isa.to_string(), 1).is_some(), "{isa}");
+        }
     }
 
     #[test]

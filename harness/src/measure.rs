@@ -11,6 +11,7 @@ use results::sampling::{WarmupEnd, WarmupSample};
 
 use crate::clock::{self, Elapsed};
 use crate::exit::{Exit, Failure};
+use crate::placement::CpusUsed;
 use crate::plan::{CasePlan, Plan};
 
 /// What is about to happen or has happened. Nothing is told inside a timed region.
@@ -24,15 +25,20 @@ pub enum Event<'a> {
     Sample(&'a Sample),
 }
 
-/// Looks at the machine around each timed region, outside of its timing.
+/// Looks at the machine around each timed region, outside of its timing; around each part of a sample that is timed in parts.
 pub trait Probe {
+    /// The regions that follow run on these CPUs.
+    fn begin_case(&mut self, cpus: &CpusUsed) {
+        let _ = cpus;
+    }
+
     /// Right before the clock starts: set-up is done, all threads are awake. Has to be short, or they go to sleep.
     fn before(&mut self) {}
 
     /// Right after the clock has stopped, before verification.
     fn after(&mut self) {}
 
-    /// Tells the sample what was seen around it.
+    /// Tells the sample what was seen around it, around all its parts together.
     fn note(&mut self, sample: &mut Sample) {
         let _ = sample;
     }
@@ -98,6 +104,7 @@ impl<'a> Session<'a> {
         observe: &mut dyn FnMut(Event),
     ) -> Case {
         let started = Instant::now();
+        probe.begin_case(&self.case.placement.cpus_used(&self.plan.machine));
         let (warmup_samples, warmup_ended) = self.warm_up(visit, observe);
         let mut samples = Vec::with_capacity(visit.samples);
         for index in visit.taken..visit.taken + visit.samples {
@@ -207,15 +214,15 @@ pub fn timed(kernel: &mut dyn Kernel, probe: &mut dyn Probe) -> (f64, Elapsed) {
         cpu_time_s: 0.0,
     };
     let mut result = f64::NAN;
-    probe.before();
     for part in 0..kernel.parts() {
+        probe.before();
         let (so_far, elapsed) = clock::time(|| kernel.run_part(part));
+        probe.after();
         kernel.inspect();
         result = so_far;
         sum.run_time_s += elapsed.run_time_s;
         sum.cpu_time_s += elapsed.cpu_time_s;
     }
-    probe.after();
     (result, sum)
 }
 
@@ -239,4 +246,84 @@ pub fn kernel(
     let kernel =
         (case.kernel.make)(n, case.dtype, multiplier).map_err(|error| failed(error.into()))?;
     Ok((kernel, threads_used))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernels::Dtype;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// What was called, in order: both write into it.
+    #[derive(Clone, Default)]
+    struct Log(Rc<RefCell<Vec<&'static str>>>);
+
+    impl Log {
+        fn add(&self, word: &'static str) {
+            self.0.borrow_mut().push(word);
+        }
+    }
+
+    impl Kernel for Log {
+        fn name(&self) -> &'static str {
+            "log"
+        }
+
+        fn dtype(&self) -> Dtype {
+            Dtype::F64
+        }
+
+        fn matrix_bytes(&self) -> u64 {
+            0
+        }
+
+        fn flop(&self) -> f64 {
+            0.0
+        }
+
+        fn prepare(&mut self, _seed: u64) {}
+
+        fn parts(&self) -> usize {
+            2
+        }
+
+        fn run(&mut self) -> f64 {
+            unreachable!("it runs in parts")
+        }
+
+        fn run_part(&mut self, part: usize) -> f64 {
+            self.add("run");
+            part as f64
+        }
+
+        fn inspect(&mut self) {
+            self.add("inspect");
+        }
+
+        fn verify(&self, _result: f64) -> kernels::Verification {
+            unreachable!("nothing is verified here")
+        }
+
+        fn damage(&mut self) {}
+    }
+
+    impl Probe for Log {
+        fn before(&mut self) {
+            self.add("before");
+        }
+
+        fn after(&mut self) {
+            self.add("after");
+        }
+    }
+
+    #[test]
+    fn each_part_is_seen_by_itself_and_its_proof_is_not() {
+        let log = Log::default();
+        let (result, _) = timed(&mut log.clone(), &mut log.clone());
+        assert!((result - 1.0).abs() < f64::EPSILON);
+        let part = ["before", "run", "after", "inspect"];
+        assert_eq!(*log.0.borrow(), [part, part].concat());
+    }
 }

@@ -43,6 +43,32 @@ pub struct Placement {
     pub reason: String,
 }
 
+/// The CPUs of a case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CpusUsed {
+    /// Those that its threads run on.
+    pub of_threads: Vec<usize>,
+    /// All CPUs of their cores: who works on an SMT sibling takes from the same multipliers.
+    pub of_cores: Vec<usize>,
+}
+
+impl Placement {
+    /// The CPUs that its threads are bound to, or all that may be used when nothing is bound.
+    pub fn cpus_used(&self, machine: &Machine) -> CpusUsed {
+        let usable = || machine.usable_cpus().0;
+        let of_threads = self.cpus.clone().unwrap_or_else(usable);
+        let is_used = |core: &&Core| core.cpus.0.iter().any(|cpu| of_threads.contains(cpu));
+        let siblings = machine.cores.iter().filter(is_used);
+        let of_cores = siblings
+            .flat_map(|core| core.cpus.0.clone())
+            .filter(|cpu| !machine.offline_cpus.contains(*cpu));
+        CpusUsed {
+            of_cores: CpuList::new(of_cores.chain(of_threads.clone())).0,
+            of_threads,
+        }
+    }
+}
+
 /// CPUs that threads cannot be bound to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlacementError {
@@ -428,6 +454,30 @@ mod tests {
             count,
             source: source.to_owned(),
         }
+    }
+
+    #[test]
+    fn a_bound_thread_uses_its_core_and_an_unbound_one_all() {
+        let core = |cpus: &[usize]| Core {
+            cpus: CpuList(cpus.to_vec()),
+            ..Core::default()
+        };
+        let machine = Machine {
+            cores: vec![core(&[0, 2]), core(&[1, 3])],
+            allowed_cpus: CpuList(vec![0, 1, 2]),
+            ..Machine::default()
+        };
+        let used = |cpus: Option<Vec<usize>>| {
+            let placement = Placement {
+                cpus,
+                ..Placement::default()
+            };
+            let used = placement.cpus_used(&machine);
+            (used.of_threads, used.of_cores)
+        };
+        assert_eq!(used(Some(vec![1])), (vec![1], vec![1, 3]));
+        assert_eq!(used(Some(vec![2, 0])), (vec![2, 0], vec![0, 2]));
+        assert_eq!(used(None), (vec![0, 1, 2], vec![0, 1, 2, 3]));
     }
 
     #[test]

@@ -194,7 +194,8 @@ impl Plan {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
+/// A variable of this process's environment.
+pub(crate) fn variable(name: &str) -> Option<String> {
     env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 

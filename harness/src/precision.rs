@@ -7,6 +7,8 @@ use results::record::Sample;
 use results::sampling::StoppedBecause;
 use results::statistics;
 
+use crate::exit::Failure;
+
 /// The most repetitions of a case that is repeated until its median is known precisely.
 const REPEATS_MAX: usize = 10_000;
 
@@ -106,6 +108,32 @@ impl Target {
             _ => batch,
         }
     }
+}
+
+/// Reads the share that an option is.
+///
+/// # Errors
+///
+/// A usage failure that names the option when it is none.
+pub fn share(option: &str, text: &str) -> Result<f64, Failure> {
+    parse_share(text).map_err(|_| {
+        Failure::usage(anyhow::anyhow!(
+            "cannot use {option} {text}: it is a share above 0 % and below 100 % (try {option} 1%)"
+        ))
+    })
+}
+
+/// Reads the time that an option is.
+///
+/// # Errors
+///
+/// A usage failure that names the option when it is none.
+pub fn time_s(option: &str, text: &str) -> Result<f64, Failure> {
+    parse_time_s(text).map_err(|_| {
+        Failure::usage(anyhow::anyhow!(
+            "cannot use {option} {text}: it is a time up to 30 days (try {option} 60s or {option} 2m)"
+        ))
+    })
 }
 
 /// `1%`, `1 %` or `1` as 0.01.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// What is read of a file. `/proc/stat` has its sums in the first line, all others are shorter.
+/// What is read of a file that is shorter than this, as all are but `/proc/stat`.
 const LENGTH_MAX: usize = 512;
 
 /// A file that stays open.
@@ -20,8 +20,16 @@ impl Reread {
 
     /// What this makes of the beginning of its text now; `None` when it cannot be read or makes no sense.
     pub(crate) fn parse<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let mut buffer = [0; LENGTH_MAX];
-        let length = self.0.read_at(&mut buffer, 0).ok()?;
+        self.parse_in(&mut [0; LENGTH_MAX], parse)
+    }
+
+    /// The same of a longer text: of as much as the buffer holds.
+    pub(crate) fn parse_in<T>(
+        &self,
+        buffer: &mut [u8],
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let length = self.0.read_at(buffer, 0).ok()?;
         parse(std::str::from_utf8(&buffer[..length]).ok()?)
     }
 

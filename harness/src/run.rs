@@ -20,7 +20,7 @@ use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, Interrupt};
 use crate::measure::{Event, Probe};
-use crate::output::{Lines, print_line};
+use crate::output::{self, Lines, print_line};
 use crate::plan::{CasePlan, Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
 use crate::resume::{self, Interrupted};
@@ -222,8 +222,9 @@ fn interruption(plan: &Plan, journal: Option<&Journal>, signal: i32, done: usize
     let cases = plan.cases.len();
     let remedy = journal.map_or_else(String::new, |journal| {
         format!(
-            "; go on with bench run --resume {}",
-            journal.path().display()
+            "; go on with {} run --resume {}",
+            software::as_typed(),
+            output::as_word(&journal.path().to_string_lossy())
         )
     });
     let failure = Failure::new(
@@ -255,6 +256,7 @@ fn limit_request(plan: &Plan) -> limit::Request {
             .filter(|dtype| dtypes.contains(dtype))
             .collect(),
         threads: counts.into_iter().map(placed).collect(),
+        libraries: libraries::isas(&plan.libraries),
         cache_bytes: limit::last_level_bytes(&plan.topology.caches),
         memory_bytes: plan.memory.available_bytes,
     }
@@ -301,12 +303,14 @@ fn empty_record(plan: &Plan) -> Record {
         stability: None,
         energy: None,
         grade: None,
+        imported: None,
         warnings,
         samples_sha256: None,
     }
 }
 
-fn now_utc() -> String {
+/// Now, RFC 3339 in UTC, to the second.
+pub(crate) fn now_utc() -> String {
     let now = OffsetDateTime::now_utc();
     let now = now.replace_nanosecond(0).unwrap_or(now);
     now.format(&Rfc3339).unwrap_or_default()

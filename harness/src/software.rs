@@ -5,6 +5,7 @@ use std::env;
 use results::record;
 
 use crate::libraries::{self, Selected};
+use crate::output;
 
 /// The program's version, with the commit where it is known, as `--version` prints it.
 pub const VERSION: &str = if COMMIT.is_empty() {
@@ -28,6 +29,14 @@ pub fn describe(libraries: &[Selected]) -> record::Software {
             .unwrap_or_default(),
         libraries: libraries::compared(libraries),
     }
+}
+
+/// What a user types to start this program again from the same directory: the bundle that carries it, or the program's own name
+/// as it was typed.
+pub fn as_typed() -> String {
+    let typed = env::var_os("BENCHRUN_BUNDLE").or_else(|| env::args_os().next());
+    let typed = typed.filter(|typed| !typed.is_empty());
+    output::as_word(&typed.map_or("bench".into(), |typed| typed.to_string_lossy().into_owned()))
 }
 
 /// What the launcher of a bundle tells its payload.

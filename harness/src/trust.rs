@@ -72,6 +72,7 @@ impl Trust {
         };
         let mut news = warnings(after.iter().filter(is_news));
         stability.after = after;
+        news.extend(results::shared_cores::warning(record));
         let has_energy = |case: &results::record::Case| {
             let summary = case.summary.as_ref();
             summary.is_some_and(|summary| summary.gflops_per_watt.is_some())

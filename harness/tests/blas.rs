@@ -111,3 +111,47 @@ fn what_cannot_be_used_is_refused_in_one_line() {
     let output = bench(&["--blas", &serial]);
     assert_eq!(output.status.code(), Some(0));
 }
+
+#[test]
+fn each_library_is_held_against_its_own_instruction_set() {
+    let reference = debian("blas/libblas.so.3", "libblas3");
+    let words = ["--blas", &format!("bundled,{reference}"), "--peak"];
+    let record = record(&[&words[..], &["--kernel", "gemm,fma-peak"]].concat());
+    let limits = record.limits.as_ref().unwrap();
+    let [linked, loaded] = &limits.library_isas[..] else {
+        panic!("{limits:?}");
+    };
+    assert_eq!(linked.core.as_ref(), Some(&record.software.blas.core));
+    // The reference implementation names no core type.
+    assert_eq!((&loaded.core, &loaded.isa), (&None, &limits.best_isa));
+    for case in &record.cases {
+        let peak = case.peak.as_ref().unwrap();
+        assert_eq!(peak.isa, limits.isa_of(case), "{case:?}");
+        assert!(case.blas.is_some());
+    }
+    let peaks = record.cases.iter().filter(|case| case.kernel == "fma-peak");
+    let isas = if linked.isa == loaded.isa { 1 } else { 2 };
+    assert_eq!(peaks.count(), 2 * isas);
+}
+
+#[test]
+fn systems_are_solved_by_any_library_with_lapack_and_by_no_other() {
+    let openblas = debian("openblas-pthread/libopenblas.so.0", "libopenblas0-pthread");
+    let words = ["--blas", &format!("bundled,{openblas}"), "--kernel"];
+    let record = record(&[&words[..], &["lu-solve", "--dtype", "f64,f32"]].concat());
+    assert!(record.is_valid());
+    assert_eq!(record.cases.len(), 8);
+    let names: Vec<&str> = record
+        .cases
+        .iter()
+        .filter_map(|it| it.blas.as_deref())
+        .collect();
+    assert_eq!(names[..2], ["bundled", "libopenblas.so.0"]);
+
+    let blis = debian("blis-pthread/libblis.so.4", "libblis4-pthread");
+    let output = bench(&["--blas", &blis, "--kernel", "lu-solve"]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&output.stderr);
+    let reason = "it has no LAPACK, that is no dgetrf, dgetrs, sgetrf and sgetrs (leave --blas out";
+    assert!(message.contains(reason), "{message}");
+}

@@ -162,16 +162,31 @@ fn an_interrupted_sweep_says_how_to_go_on_and_does() {
     let path = journal(directory.path());
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     assert!(message.starts_with("bench: interrupted with "), "{message}");
-    assert!(
-        message.contains("of 9 cases done; go on with bench run --resume bench-results/."),
-        "{message}"
+    let remedy = format!(
+        "of 9 cases done; go on with {} run --resume bench-results/.",
+        env!("CARGO_BIN_EXE_bench")
     );
+    assert!(message.contains(&remedy), "{message}");
     assert!(message.trim_end().ends_with(&name), "{message}");
     assert_eq!(files(directory.path(), ".json").len(), 0);
 
     let resumed = run(directory.path(), &["--resume"], 0);
     assert_eq!(stdout(&resumed).matches("GFLOPS: ").count(), 90);
     check_like_uninterrupted(directory.path(), 1);
+}
+
+/// Whoever started a bundle has no `bench` to type.
+#[test]
+fn a_bundle_is_named_where_one_carries_the_program() {
+    let directory = scratch();
+    let mut command = bench(directory.path(), &SWEEP);
+    command.env("BENCHRUN_BUNDLE", "/home/me/my bench.run");
+    let message = stderr(&end(
+        wait_for_visits(directory.path(), command, 1),
+        Signal::SIGTERM,
+    ));
+    let remedy = "go on with '/home/me/my bench.run' run --resume bench-results/.";
+    assert!(message.contains(remedy), "{message}");
 }
 
 /// The machine goes down twice: nothing can be done in time, and the last line may be torn.

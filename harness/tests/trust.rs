@@ -1,6 +1,10 @@
 //! What a run says of the host that it ran on: in its record always, on the terminal in as few words as asked for.
 
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::thread;
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 
 use results::Record;
 use results::grade::{Grade, grade};
@@ -62,4 +66,76 @@ fn energy_that_was_asked_for_is_there_or_there_is_a_reason() {
     let output = bench(&["--size", "100"]);
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(!message.contains("energy"), "{message}");
+}
+
+/// A process that keeps one CPU busy until it is dropped.
+struct Competitor(Child);
+
+impl Competitor {
+    fn on(cpu: usize) -> Self {
+        // A process runs where the thread does that has started it.
+        let start = move || {
+            let mut only = CpuSet::new();
+            only.set(cpu).unwrap();
+            sched_setaffinity(Pid::from_raw(0), &only).unwrap();
+            let mut command = Command::new("sh");
+            command.args(["-c", "while :; do :; done"]).spawn().unwrap()
+        };
+        Self(thread::spawn(start).join().unwrap())
+    }
+}
+
+impl Drop for Competitor {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// One case of a thread on the first usable CPU while another process keeps a CPU busy: what was observed in all, and what
+/// others took on the CPU used and on all. Other tests may run meanwhile.
+fn beside_a_competitor_on(cpu: usize, own: usize) -> (Record, [f64; 3]) {
+    let _competitor = Competitor::on(cpu);
+    let own = own.to_string();
+    let words = ["--size", "2000", "--threads", "1", "--affinity", &own];
+    let output = bench(
+        &[
+            &words[..],
+            &["--repeats", "3", "--no-peak", "--output", "-"],
+        ]
+        .concat(),
+    );
+    let record: Record = serde_json::from_slice(&output.stdout).unwrap();
+    let conditions = record.cases[0].samples.iter().map(|sample| {
+        let conditions = sample.conditions.as_ref().unwrap();
+        let used = conditions.used_cpus.unwrap();
+        let foreign_s = conditions.foreign_cpu_s.unwrap();
+        [conditions.observed_s, used.foreign_s(), foreign_s]
+    });
+    let sums = conditions.fold([0.0; 3], |sum, more| [0, 1, 2].map(|i| sum[i] + more[i]));
+    (record, sums)
+}
+
+#[test]
+fn who_works_on_a_cpu_in_use_is_noticed_and_who_works_elsewhere_is_not_held_against_us() {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
+    let cpus: Vec<usize> = (0..CpuSet::count())
+        .filter(|cpu| allowed.is_set(*cpu).unwrap())
+        .collect();
+    let (record, [observed_s, on_used_s, _]) = beside_a_competitor_on(cpus[0], cpus[0]);
+    assert!(on_used_s > 0.25 * observed_s, "{on_used_s} of {observed_s}");
+    let graded = grade(&record);
+    assert_eq!(graded.grade, Grade::Invalid, "{graded:?}");
+    assert!(graded.reasons[0].contains("other processes took"));
+    // The last CPU is a sibling of the first one only where there is one core.
+    if let [own, .., other] = cpus[..]
+        && record.host.topology.usable_physical_cores > 1
+    {
+        let (_, [observed_s, on_used_s, on_all_s]) = beside_a_competitor_on(other, own);
+        let elsewhere_s = on_all_s - on_used_s;
+        assert!(
+            elsewhere_s > 0.7 * observed_s,
+            "{elsewhere_s} of {observed_s}"
+        );
+    }
 }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-pub use error::{LoadError, ThreadsError};
+pub use error::{LapackError, LoadError, ThreadsError};
 pub use library::Library;
 pub use symbols::IndexWidth;
 
@@ -148,6 +148,27 @@ impl Blas {
             requested: count,
             callers_max: description.callers_max,
         })
+    }
+
+    /// Whether systems of equations can be solved by it: a loaded library needs LAPACK's functions, and has to find solutions
+    /// that are known, in both precisions.
+    ///
+    /// # Errors
+    ///
+    /// When it lacks the functions, or finds something else.
+    pub fn check_lapack(self) -> Result<(), LapackError> {
+        match self.0 {
+            Source::Linked => Ok(()),
+            Source::Loaded(library) => library.check_lapack(),
+        }
+    }
+
+    /// The library, if it was loaded.
+    pub(crate) fn loaded(self) -> Option<&'static Library> {
+        match self.0 {
+            Source::Linked => None,
+            Source::Loaded(library) => Some(library),
+        }
     }
 
     /// C = A·B, of whole matrices or of tiles whose rows have no gaps.

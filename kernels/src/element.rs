@@ -67,6 +67,14 @@ pub trait Element:
         c: &mut ArrayViewMut2<'_, Self>,
     );
 
+    /// Solves A·x = b by a library that was loaded, in place: `a` becomes the factors of A, given in rows, and `x`, which holds b,
+    /// the solution. Whether there is one.
+    ///
+    /// # Panics
+    ///
+    /// When A is not as many rows and columns as x has elements.
+    fn solve_by(library: &blas::Library, a: &mut [Self], x: &mut [Self]) -> bool;
+
     /// The sum of the squares of the elements, each widened to double precision first.
     fn sum_of_squares(elements: &[Self]) -> f64;
 
@@ -94,6 +102,10 @@ impl Element for f64 {
         c: &mut ArrayViewMut2<'_, Self>,
     ) {
         library.dgemm(a, b, c);
+    }
+
+    fn solve_by(library: &blas::Library, a: &mut [Self], x: &mut [Self]) -> bool {
+        library.dsolve(a, x)
     }
 
     fn sum_of_squares(elements: &[Self]) -> f64 {
@@ -125,6 +137,10 @@ impl Element for f32 {
         c: &mut ArrayViewMut2<'_, Self>,
     ) {
         library.sgemm(a, b, c);
+    }
+
+    fn solve_by(library: &blas::Library, a: &mut [Self], x: &mut [Self]) -> bool {
+        library.ssolve(a, x)
     }
 
     fn sum_of_squares(elements: &[Self]) -> f64 {

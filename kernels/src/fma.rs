@@ -36,8 +36,9 @@ const ALL: &[Isa] = &[Isa::Sse2, Isa::Avx, Isa::Avx2, Isa::Avx512];
 #[cfg(target_arch = "aarch64")]
 const ALL: &[Isa] = &[Isa::Neon];
 
-/// The core types of OpenBLAS (`openblas_get_corename`) by the instruction set of their matrix kernels. Piledriver and its
-/// successors fuse in 256 bits, Bulldozer only with instructions of its own (FMA4), which this program has not.
+/// The core types of OpenBLAS (`openblas_get_corename`), the configurations of BLIS and AOCL-BLIS (`bli_arch_string`) and the branches
+/// of MKL (`mkl_cbwr_get_auto_branch`) by the instruction set of their matrix kernels. Piledriver and its successors fuse in 256
+/// bits, Bulldozer only with instructions of its own (FMA4), which this program has not.
 const CORES: [(Isa, &[&str]); 4] = [
     (
         Isa::Sse2,
@@ -58,14 +59,42 @@ const CORES: [(Isa, &[&str]); 4] = [
             "bobcat",
             "atom",
             "nano",
+            "sse2",
+            "ssse3",
+            "sse4.1",
+            "sse4.2",
         ],
     ),
-    (Isa::Avx, &["sandybridge", "bulldozer"]),
+    (Isa::Avx, &["sandybridge", "bulldozer", "avx"]),
     (
         Isa::Avx2,
-        &["haswell", "zen", "piledriver", "steamroller", "excavator"],
+        &[
+            "haswell",
+            "zen",
+            "zen2",
+            "zen3",
+            "piledriver",
+            "steamroller",
+            "excavator",
+            "avx2",
+        ],
     ),
-    (Isa::Avx512, &["skylakex", "cooperlake", "sapphirerapids"]),
+    (
+        Isa::Avx512,
+        &[
+            "skylakex",
+            "cooperlake",
+            "sapphirerapids",
+            "skx",
+            "knl",
+            "zen4",
+            "zen5",
+            "avx512",
+            "avx512_e1",
+            "avx512_mic",
+            "avx512_mic_e1",
+        ],
+    ),
 ];
 
 impl Isa {
@@ -79,7 +108,7 @@ impl Isa {
         Self::available().last().unwrap_or(ALL[0])
     }
 
-    /// What an OpenBLAS kernel of this core type uses; `None` for a core type that is not known. On 64-bit ARM every core
+    /// What a library's kernels of this core type use; `None` for a core type that is not known. On 64-bit ARM every core
     /// type counts as NEON: those with SVE have vectors of the same total width or narrower in all that the list knows but
     /// A64FX.
     pub fn of_core(core: &str) -> Option<Self> {

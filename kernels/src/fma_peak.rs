@@ -8,7 +8,7 @@
 //!
 //! The proof: each block starts from the same numbers and must end with exactly those that plain arithmetic gives.
 //!
-//! The instruction set is the one that the linked BLAS uses for its products: that is the limit of the product as this
+//! The instruction set is the one that the case's BLAS uses for its products: that is the limit of the product as this
 //! library computes it.
 
 use std::hint::black_box;
@@ -16,7 +16,7 @@ use std::hint::black_box;
 use crate::fma::{self, Isa, Step};
 use crate::kernel::{Definition, Kernel, Printed};
 use crate::verify::worse;
-use crate::{Dtype, Element, Multiplier, Verification, openblas};
+use crate::{Blas, Dtype, Element, Multiplier, Verification};
 
 /// Elements times steps of a block: a multiple of every width.
 const BLOCK_STEPS: usize = 384 * 8192;
@@ -39,7 +39,7 @@ pub const DEFINITION: Definition = Definition {
     flop: |n, threads| BLOCK_FLOP * n as f64 * threads as f64,
     bytes: None,
     make: |n, dtype, multiplier| {
-        let isa = blas_isa();
+        let isa = blas_isa(multiplier.blas()).isa;
         Ok(match dtype {
             Dtype::F64 => Box::new(FmaPeak::<f64>::new(n, isa, multiplier)),
             Dtype::F32 => Box::new(FmaPeak::<f32>::new(n, isa, multiplier)),
@@ -47,11 +47,29 @@ pub const DEFINITION: Definition = Definition {
     },
 };
 
-/// The instruction set that the linked BLAS uses for products; the best there is where that cannot be told.
-pub fn blas_isa() -> Isa {
-    Isa::of_core(&openblas::describe().core)
-        .filter(|isa| isa.is_available())
-        .unwrap_or_else(Isa::best)
+/// The instruction set that a library is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlasIsa {
+    /// The instruction set.
+    pub isa: Isa,
+    /// The core type that the library has chosen, which says so; `None` where it names none that is known here, and the
+    /// processor's best stands in.
+    pub core: Option<String>,
+}
+
+/// The instruction set that a library uses for products; the best there is where that cannot be told.
+pub fn blas_isa(blas: Blas) -> BlasIsa {
+    let core = blas.describe().core;
+    match Isa::of_core(&core).filter(|isa| isa.is_available()) {
+        Some(isa) => BlasIsa {
+            isa,
+            core: Some(core),
+        },
+        None => BlasIsa {
+            isa: Isa::best(),
+            core: None,
+        },
+    }
 }
 
 /// One thread's work: blocks of multiply-adds, and whether each ended as it must.
@@ -201,6 +219,13 @@ impl<T: Element> Kernel for FmaPeak<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_linked_library_says_its_instruction_set() {
+        let BlasIsa { isa, core } = blas_isa(Blas::bundled());
+        assert!(isa.is_available());
+        assert_eq!(core.map(|core| Isa::of_core(&core)), Some(Some(isa)));
+    }
 
     #[test]
     fn a_block_is_as_long_in_every_instruction_set() {

@@ -2,8 +2,8 @@
 
 use std::io;
 
+use crate::blas::ThreadsError;
 use crate::matrix::AllocationError;
-use crate::openblas::ThreadsError;
 use crate::{Dtype, Multiplier, Verification};
 
 /// Something that is timed: set up, run, checked. Only [`Kernel::run`] is inside the timed region.

@@ -1,6 +1,7 @@
 //! HPL's problem: A·x = b for a random dense matrix, by LU factorization with partial pivoting.
 //!
-//! `getrf` and `getrs` of the linked library through ndarray-linalg, in place, by the library's own threads. Formula
+//! LAPACK's `getrf` and `getrs`, in place, by the library's own threads: the linked library's through ndarray-linalg, a loaded
+//! one's directly, once it has shown that it has them and finds known solutions ([`crate::Blas::check_lapack`]). Formula
 //! (2/3)n³ + (3/2)n² and proof are HPL's (A. Petitet et al., HPL 2.3, <https://netlib.org/benchmark/hpl/>):
 //!
 //! ‖A·x − b‖∞ / (u · (‖A‖∞ · ‖x‖∞ + ‖b‖∞) · n) < 16,
@@ -20,12 +21,11 @@ use ndarray_linalg::{FactorizeInto, LUFactorized, Lapack, Solve};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
+use crate::blas::Library;
 use crate::kernel::{Definition, Kernel, KernelError, Printed};
 use crate::team::Team;
 use crate::verify::worse;
-use crate::{
-    Dtype, Element, Matrix, Multiplier, Verification, ffi, flop, openblas, random, verify,
-};
+use crate::{Dtype, Element, Matrix, Multiplier, Verification, ffi, flop, random, verify};
 
 /// HPL's threshold.
 const RESIDUAL_BOUND: f64 = 16.0;
@@ -65,6 +65,8 @@ pub struct LuSolve<T: Element> {
     /// A before a run, and what has become of it afterwards: copied and freed outside of the timing.
     copy: Option<Array2<T>>,
     factors: Option<LUFactorized<OwnedRepr<T>>>,
+    /// The same of a loaded library.
+    loaded_factors: Option<Array2<T>>,
     /// b before a run, the solution afterwards.
     x: Array1<T>,
     multiplier: Multiplier,
@@ -82,26 +84,47 @@ impl<T: Element + Lapack> LuSolve<T> {
         let a = Matrix::zeros(n)?;
         let team = multiplier.team();
         let cpus = cpus(team);
-        on_large_stack(cpus, || openblas::set_threads(team.size()))
+        // Threads that the library makes now may run where this one may.
+        on_large_stack(cpus, || multiplier.blas().set_threads(team.size()))
             .map_err(KernelError::Stack)??;
         Ok(Self {
             a,
             b: Matrix::zeros_of_shape(n, 1)?,
             copy: None,
             factors: None,
+            loaded_factors: None,
             x: Array1::zeros(n),
             multiplier,
             cpus,
         })
     }
 
-    /// x, or the library's reason why there is none.
-    fn solve(&mut self) -> ndarray_linalg::error::Result<()> {
-        let _threads = ffi::keep_threads();
+    /// Whether there is a solution.
+    fn solve(&mut self) -> bool {
         let copy = self.copy.take().unwrap_or_else(|| self.a.view().to_owned());
+        match self.multiplier.blas().loaded() {
+            None => self.solve_by_linked(copy).is_ok(),
+            Some(library) => self.solve_by_loaded(library, copy),
+        }
+    }
+
+    fn solve_by_linked(&mut self, copy: Array2<T>) -> ndarray_linalg::error::Result<()> {
+        let _threads = ffi::keep_threads();
         let factors = self.factors.insert(copy.factorize_into()?);
         factors.solve_inplace(&mut self.x)?;
         Ok(())
+    }
+
+    fn solve_by_loaded(&mut self, library: &Library, copy: Array2<T>) -> bool {
+        // Libraries with OpenMP keep the number for each calling thread, and this one is new.
+        if library.set_threads(self.multiplier.team().size()).is_err() {
+            return false;
+        }
+        let factors = self.loaded_factors.insert(copy);
+        match (factors.as_slice_mut(), self.x.as_slice_mut()) {
+            (Some(a), Some(x)) => T::solve_by(library, a, x),
+            _ => false,
+        }
     }
 }
 
@@ -132,6 +155,7 @@ impl<T: Element + Lapack> Kernel for LuSolve<T> {
         }
         // Freed before the next copy is made: two matrices at a time.
         self.factors = None;
+        self.loaded_factors = None;
         self.copy = Some(self.a.view().to_owned());
         self.x = Array1::from_vec(self.b.as_slice().to_vec());
         // The library's threads work next.
@@ -139,7 +163,7 @@ impl<T: Element + Lapack> Kernel for LuSolve<T> {
     }
 
     fn run(&mut self) -> f64 {
-        let solved = on_large_stack(self.cpus, || self.solve().is_ok());
+        let solved = on_large_stack(self.cpus, || self.solve());
         if !solved.is_ok_and(|is_solved| is_solved) {
             // A singular matrix, or no thread: no solution, which the proof will say.
             self.x.fill(T::zero() / T::zero());

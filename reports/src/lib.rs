@@ -4,7 +4,10 @@
 //! gives the same bytes.
 
 pub mod compare;
+pub mod comparison_text;
 mod figures;
+pub mod history_plot;
+pub mod history_text;
 mod plot;
 pub mod rate;
 pub mod run_plot;

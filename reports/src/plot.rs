@@ -8,6 +8,7 @@ pub(crate) mod font;
 pub(crate) mod palette;
 mod raster;
 pub(crate) mod scene;
+pub(crate) mod span;
 
 use plotters::coord::Shift;
 use plotters::drawing::IntoDrawingArea;

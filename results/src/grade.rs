@@ -5,8 +5,8 @@
 //! - a result failed its verification, or a case used other threads than it was to use;
 //! - in more than a quarter of the samples ([`MANY`]): the control group's quota held the threads back for more than 1 % of
 //!   their time ([`QUOTA_SHARE_MAX`]), or the processor slowed itself down for its temperature, or pages were read from a disk;
-//! - in more than a quarter of the spans of half a second ([`SPAN_MIN_S`]): the hypervisor (steal) and other processes took more
-//!   than 10 % ([`LOST_SHARE_MAX`]) of the CPU time of the cores used.
+//! - in more than a quarter of the spans of half a second or more ([`SPAN_MIN_S`]): the hypervisor (steal) and other processes
+//!   took more than 10 % ([`LOST_SHARE_MAX`]) of the CPU time of the cores used.
 //!
 //! **QUICK**: right, but not sure to be found again.
 //! - any of these disturbances in more than a twentieth of the samples ([`SOME`]);
@@ -14,22 +14,29 @@
 //!   without warm-up;
 //! - a case whose median is not known to 5 % ([`HALF_WIDTH_MAX`]); with too few samples for an interval of the median, one whose
 //!   samples spread over more than 10 % ([`SPREAD_MAX_PERCENT`]);
+//! - another program measured it ([`crate::imported`]): products were not verified, and nothing is known of the host's state;
 //! - steal and other processes' CPU time could not be read although there was time enough to see them.
 //!
 //! **VALID**: everything else.
 //!
-//! The share of samples matters because a median does not move by what disturbs a few of them. Spans are consecutive samples of
-//! one case, put together until they last half a second: the kernel counts CPU time in steps of 10 ms. Other processes are
-//! counted only as far as cores that the case leaves idle could not take them. How the host is set (its governor, a battery)
-//! is disclosed in [`crate::stability`] and changes no grade: that is the machine as it was measured.
+//! The share of samples matters because a median does not move by what disturbs a few of them. Other processes are counted on
+//! the CPUs that the case's threads are bound to and on these CPUs' siblings; where nothing is bound (or a record does not tell CPUs
+//! apart), only as far as cores that the case leaves idle could not take them.
+//!
+//! Spans are consecutive samples of one case. The kernel counts CPU time in steps of 10 ms, so that each reading of each CPU is
+//! off by half a step at most (as a standard deviation): three such deviations are taken off before anybody is accused
+//! ([`Span::doubt_s`]), and a span goes on until they are less than what is looked for, or the case ends.
+//!
+//! How the host is set (its governor, a battery) is disclosed in [`crate::stability`] and changes no grade: that is the machine
+//! as it was measured.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::conditions::Conditions;
-use crate::record::{Case, Record, Sample};
+use crate::conditions::{Conditions, STEP_S, UsedCpus};
+use crate::record::{Case, Record, Sample, Topology};
 use crate::statistics::relative_half_width;
 
 /// The share of disturbed samples above which a run is INVALID.
@@ -93,16 +100,17 @@ pub fn grade(record: &Record) -> Graded {
             reasons: vec!["there are no samples".to_owned()],
         };
     }
-    let cores = record.host.topology.physical_cores;
+    let topology = &record.host.topology;
     let mut findings: Vec<(Grade, String)> = Vec::new();
     findings.extend(verification(cases));
     findings.extend(threads(cases));
-    findings.extend(lost_time(cases, cores));
+    findings.extend(lost_time(cases, topology));
     findings.extend(disturbances(cases));
     findings.extend(too_few(cases));
     findings.extend(too_short(cases));
     findings.extend(no_warmup(cases));
     findings.extend(spread(cases));
+    findings.extend(imported(record));
     // Stable: within a grade the order of the rules stays.
     findings.sort_by_key(|(grade, _)| std::cmp::Reverse(*grade));
     Graded {
@@ -112,6 +120,12 @@ pub fn grade(record: &Record) -> Graded {
 }
 
 type Finding = Option<(Grade, String)>;
+
+fn imported(record: &Record) -> Finding {
+    record.imported.as_ref()?;
+    let reason = "another program measured this: of the products only the norm was checked";
+    Some((Grade::Quick, reason.to_owned()))
+}
 
 fn verification(cases: &[Case]) -> Finding {
     let all: usize = cases.iter().map(|case| case.samples.len()).sum();
@@ -198,8 +212,11 @@ fn spread(cases: &[Case]) -> Finding {
 }
 
 /// CPU time that went to other guests of the hypervisor and to other processes.
-fn lost_time(cases: &[Case], cores: usize) -> Finding {
-    let spans: Vec<Span> = cases.iter().flat_map(|case| spans(case, cores)).collect();
+fn lost_time(cases: &[Case], topology: &Topology) -> Finding {
+    let spans: Vec<Span> = cases
+        .iter()
+        .flat_map(|case| spans(case, topology))
+        .collect();
     let shares: Vec<f64> = spans.iter().filter_map(Span::lost_share).collect();
     if shares.is_empty() && !spans.is_empty() {
         let reason = "whether others used the processor is not known: /proc/stat cannot be read";
@@ -207,58 +224,116 @@ fn lost_time(cases: &[Case], cores: usize) -> Finding {
     }
     let lost = shares.iter().filter(|share| **share > LOST_SHARE_MAX);
     let grade = graded(lost.count(), shares.len())?;
-    let sum = |part: fn(&Span) -> Option<f64>| spans.iter().filter_map(part).sum::<f64>();
-    let capacity_s = sum(|span| Some(span.capacity_s));
+    let sum = |part: fn(&Span) -> f64| spans.iter().map(part).sum::<f64>();
+    let capacity_s = sum(|span| span.capacity_s);
     let percent = |time_s: f64| format!("{:.0} %", 100.0 * time_s / capacity_s);
     let reason = format!(
         "steal took {} and other processes took {} of the cores' time (try an idle host)",
-        percent(sum(|span| span.steal_s)),
-        percent(sum(|span| span.crowded_s)),
+        percent(sum(|span| span.steal_s.unwrap_or(0.0))),
+        percent(sum(|span| span.foreign_s.unwrap_or(0.0))),
     );
     Some((grade, reason))
 }
 
-/// Consecutive samples of a case that last long enough together for the kernel's steps to matter little.
+/// Consecutive samples of a case.
 #[derive(Debug, Default)]
-#[allow(clippy::struct_field_names, reason = "what they share is their unit")]
 struct Span {
     observed_s: f64,
     /// The time of all cores used.
     capacity_s: f64,
+    samples: usize,
+    /// The hypervisor's other guests'.
     steal_s: Option<f64>,
-    /// Other processes' time for which there was no idle core.
-    crowded_s: Option<f64>,
+    /// Other processes', as far as it was taken from the case.
+    foreign_s: Option<f64>,
 }
 
 impl Span {
-    /// `None` when nothing could be read.
+    /// What the steps of counting may have made up: three standard deviations of the sum over all readings, which are
+    /// independent of each other, half a step each.
+    fn doubt_s(&self) -> f64 {
+        let cpus = self.capacity_s / self.observed_s.max(f64::MIN_POSITIVE);
+        1.5 * STEP_S * (self.samples as f64 * cpus).sqrt()
+    }
+
+    /// Whether it can be judged.
+    fn is_long(&self) -> bool {
+        self.observed_s >= SPAN_MIN_S && self.doubt_s() <= LOST_SHARE_MAX * self.capacity_s
+    }
+
+    /// The share that was lost for sure; `None` when nothing could be read.
     fn lost_share(&self) -> Option<f64> {
-        let lost_s = match (self.steal_s, self.crowded_s) {
-            (None, None) => return None,
-            (steal_s, crowded_s) => steal_s.unwrap_or(0.0) + crowded_s.unwrap_or(0.0),
-        };
-        Some(lost_s / self.capacity_s)
+        if self.steal_s.is_none() && self.foreign_s.is_none() {
+            return None;
+        }
+        let lost_s = self.steal_s.unwrap_or(0.0) + self.foreign_s.unwrap_or(0.0);
+        Some((lost_s - self.doubt_s()) / self.capacity_s)
     }
 }
 
-/// A rest that is too short for a span of its own is left out.
-fn spans(case: &Case, cores: usize) -> Vec<Span> {
-    let idle_cores = cores.saturating_sub(case.threads_used) as f64;
-    let mut spans = Vec::new();
-    let mut span = Span::default();
-    let mut foreign_s = None;
-    for conditions in case.samples.iter().filter_map(conditions) {
-        span.observed_s += conditions.observed_s;
-        add(&mut span.steal_s, conditions.steal_s);
-        add(&mut foreign_s, conditions.foreign_cpu_s);
-        if span.observed_s >= SPAN_MIN_S {
-            span.capacity_s = span.observed_s * case.threads_used as f64;
-            let idle_s = span.observed_s * idle_cores;
-            span.crowded_s = foreign_s
-                .take()
-                .map(|foreign_s| (foreign_s - idle_s).max(0.0));
-            spans.push(std::mem::take(&mut span));
+/// What was seen around some samples.
+#[derive(Debug, Default)]
+struct Sums {
+    observed_s: f64,
+    samples: usize,
+    steal_s: Option<f64>,
+    foreign_s: Option<f64>,
+    used: UsedCpus,
+    /// Samples of which `used` does not know.
+    without_used: usize,
+}
+
+impl Sums {
+    fn add(&mut self, conditions: &Conditions) {
+        self.observed_s += conditions.observed_s;
+        self.samples += 1;
+        add(&mut self.steal_s, conditions.steal_s);
+        add(&mut self.foreign_s, conditions.foreign_cpu_s);
+        match conditions.used_cpus {
+            Some(used) => self.used = self.used.plus(used),
+            None => self.without_used += 1,
         }
+    }
+
+    fn span(&self, case: &Case, topology: &Topology) -> Span {
+        let are_apart = self.without_used == 0;
+        let idle_cores = match (are_apart, &case.cpus) {
+            (true, Some(_)) => 0,
+            (true, None) => topology
+                .usable_physical_cores
+                .saturating_sub(case.threads_used),
+            (false, _) => topology.physical_cores.saturating_sub(case.threads_used),
+        };
+        let (steal_s, foreign_s) = if are_apart {
+            (Some(self.used.steal_s), Some(self.used.foreign_s()))
+        } else {
+            (self.steal_s, self.foreign_s)
+        };
+        let idle_s = self.observed_s * idle_cores as f64;
+        Span {
+            observed_s: self.observed_s,
+            capacity_s: self.observed_s * case.threads_used as f64,
+            samples: self.samples,
+            steal_s,
+            foreign_s: foreign_s.map(|foreign_s| (foreign_s - idle_s).max(0.0)),
+        }
+    }
+}
+
+/// A rest that is too short for a span of its own is left out, unless it is all there is and long enough.
+fn spans(case: &Case, topology: &Topology) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut sums = Sums::default();
+    for conditions in case.samples.iter().filter_map(conditions) {
+        sums.add(conditions);
+        let span = sums.span(case, topology);
+        if span.is_long() {
+            spans.push(span);
+            sums = Sums::default();
+        }
+    }
+    if spans.is_empty() && sums.observed_s >= SPAN_MIN_S {
+        spans.push(sums.span(case, topology));
     }
     spans
 }

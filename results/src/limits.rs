@@ -8,8 +8,11 @@ use crate::record::Case;
 /// What the machine could do at best while the run lasted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Limits {
-    /// The instruction set that the BLAS's core type uses for products, for example `AVX2`. Cases are held against it.
+    /// The instruction set that the BLAS (the first of several) uses for products, for example `AVX2`. Its cases are held against it.
     pub blas_isa: String,
+    /// The instruction set of each library, and who says so; empty in records from before this was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub library_isas: Vec<LibraryIsa>,
     /// The best instruction set that the processor has.
     pub best_isa: String,
     /// Multiply-adds in registers.
@@ -20,6 +23,20 @@ pub struct Limits {
     pub nominal_peaks: Vec<NominalPeak>,
     /// What measuring all this took.
     pub elapsed_s: f64,
+}
+
+/// The instruction set that a library's cases are held against.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LibraryIsa {
+    /// The library by the name that its cases have in `blas`; absent for the linked one when no other was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blas: Option<String>,
+    /// The instruction set.
+    pub isa: String,
+    /// The core type by which the library says so, for example `Haswell`; absent where it names none that is known: the
+    /// processor's best instruction set stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core: Option<String>,
 }
 
 /// How fast multiply-adds on values in registers were.
@@ -83,23 +100,29 @@ pub struct NominalPeak {
 }
 
 impl Limits {
-    /// The peak that a case of this type and number of threads is held against: the best that was measured with the
-    /// instruction set of the BLAS, since disturbances only ever make it smaller.
-    pub fn peak(&self, dtype: &str, threads: usize) -> Option<&FmaPeak> {
+    /// The best peak of this type, instruction set and number of threads, since disturbances only ever make it smaller.
+    pub fn peak(&self, dtype: &str, isa: &str, threads: usize) -> Option<&FmaPeak> {
         self.fma_peaks
             .iter()
             .filter(|peak| {
-                (peak.dtype.as_str(), peak.threads) == (dtype, threads)
-                    && peak.isa == self.blas_isa
+                (peak.dtype.as_str(), peak.isa.as_str(), peak.threads) == (dtype, isa, threads)
                     && peak.verified
                     && peak.gflops > 0.0
             })
             .max_by(|a, b| a.gflops.total_cmp(&b.gflops))
     }
 
+    /// The instruction set of a case's library.
+    pub fn isa_of(&self, case: &Case) -> &str {
+        let of_case = |library: &&LibraryIsa| library.blas == case.blas;
+        let library = self.library_isas.iter().find(of_case);
+        library.map_or(&self.blas_isa, |library| &library.isa)
+    }
+
     /// Says in a case what part of the peak its median is. Cases that count bytes have no such part.
     pub fn rate(&self, case: &mut Case) {
-        let peak = self.peak(&case.dtype, case.threads_used).cloned();
+        let isa = self.isa_of(case);
+        let peak = self.peak(&case.dtype, isa, case.threads_used).cloned();
         case.peak = peak.filter(|_| case.bytes.is_none());
         if let (Some(summary), Some(peak)) = (&mut case.summary, &case.peak) {
             summary.percent_of_peak = Some(100.0 * summary.gflops_median / peak.gflops);
@@ -140,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_peak_is_the_best_of_the_same_kind() {
-        let gflops = |dtype, threads| Some(limits().peak(dtype, threads)?.gflops);
+        let gflops = |dtype, threads| Some(limits().peak(dtype, "AVX2", threads)?.gflops);
         assert_eq!(gflops("f64", 2), Some(114.0));
         assert_eq!(gflops("f64", 1), Some(57.0));
         assert_eq!(gflops("f32", 2), Some(228.0));
@@ -153,7 +176,7 @@ mod tests {
         for peak in &mut limits.fma_peaks {
             peak.verified = false;
         }
-        assert_eq!(limits.peak("f64", 2), None);
+        assert_eq!(limits.peak("f64", "AVX2", 2), None);
     }
 
     #[test]
@@ -202,6 +225,18 @@ mod tests {
         let percent = case.summary.as_ref().unwrap().percent_of_peak.unwrap();
         assert!((percent - 50.0).abs() < 1e-9, "{percent}");
         assert_eq!(case.peak.as_ref().unwrap().when, "after");
+        // Another library, which has told of wider vectors.
+        let mut several = limits();
+        several.library_isas = vec![LibraryIsa {
+            blas: Some("libblis.so.4".to_owned()),
+            isa: "AVX-512".to_owned(),
+            core: Some("zen4".to_owned()),
+        }];
+        case.blas = Some("libblis.so.4".to_owned());
+        several.rate(&mut case);
+        let percent = case.summary.as_ref().unwrap().percent_of_peak.unwrap();
+        assert!((percent - 30.0).abs() < 1e-9, "{percent}");
+        case.blas = None;
         case.bytes = Some(2400.0);
         case.summary = crate::statistics::summarize(&case.samples);
         limits().rate(&mut case);

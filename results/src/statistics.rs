@@ -1,5 +1,11 @@
 //! Statistics as pure functions over samples. The caller keeps all samples; nothing is thrown away here.
 
+pub mod bootstrap;
+pub mod holm;
+pub mod random;
+pub mod rank_sum;
+pub mod signed_rank;
+
 use crate::energy;
 use crate::record::{Sample, Summary};
 

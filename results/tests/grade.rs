@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use results::conditions::Conditions;
+use results::conditions::{Conditions, UsedCpus};
 use results::grade::{Grade, grade};
 use results::record::{Case, Record, Sample};
 use results::sampling::WarmupSample;
@@ -212,6 +212,77 @@ fn idle_cores_take_other_processes() {
         INVALID
         steal took 0 % and other processes took 19 % of the cores' time (try an idle host)"]],
     );
+}
+
+/// One thread on a machine of 18 cores, and this much of others' work in each second on the CPUs used and on all.
+fn beside(cpus: Option<Vec<usize>>, on_used: f64, on_all: f64) -> impl Fn(&mut Case) {
+    move |case: &mut Case| {
+        case.threads_requested = 1;
+        case.threads_used = 1;
+        case.cpus.clone_from(&cpus);
+        disturb(case, 8, |conditions| {
+            let observed_s = conditions.observed_s;
+            conditions.foreign_cpu_s = Some(on_all * observed_s);
+            conditions.used_cpus = Some(UsedCpus {
+                busy_s: (1.0 + on_used) * observed_s,
+                own_s: observed_s,
+                steal_s: 0.0,
+            });
+        });
+    }
+}
+
+#[test]
+fn idle_cores_do_not_excuse_who_works_on_a_cpu_in_use() {
+    check(
+        8,
+        beside(Some(vec![3]), 0.5, 0.5),
+        &expect![[r"
+            INVALID
+            steal took 0 % and other processes took 50 % of the cores' time (try an idle host)"]],
+    );
+    check(8, beside(Some(vec![3]), 0.0, 5.0), &expect!["VALID"]);
+    // An unbound thread moves out of the way.
+    check(8, beside(None, 0.5, 0.5), &expect!["VALID"]);
+    check(
+        8,
+        beside(None, 17.5, 17.5),
+        &expect![[r"
+            INVALID
+            steal took 0 % and other processes took 50 % of the cores' time (try an idle host)"]],
+    );
+}
+
+/// Samples of 3 ms, of which every third meets a step of 10 ms: the kernel's counting, and nobody's work.
+#[test]
+fn steps_of_counting_are_nobodys_work() {
+    for (samples, grade) in [(300, Grade::Valid), (3000, Grade::Valid)] {
+        let graded = short(samples, 0);
+        assert_eq!(graded.grade, grade, "{graded:?}");
+    }
+    // As much again by others is seen in the end.
+    let graded = short(3000, 1);
+    assert_eq!(graded.grade, Grade::Invalid, "{graded:?}");
+}
+
+/// Grades samples of 3 ms beside others' work of this many times as much.
+fn short(samples: usize, times: usize) -> results::grade::Graded {
+    let mut record = quiet(samples);
+    let case = &mut record.cases[0];
+    (case.threads_requested, case.threads_used) = (1, 1);
+    case.cpus = Some(vec![0]);
+    for (index, sample) in case.samples.iter_mut().enumerate() {
+        let conditions = sample.conditions.as_mut().unwrap();
+        let observed_s = 3e-3 * (1 + times) as f64;
+        conditions.observed_s = observed_s;
+        let steps = |index: usize| (index as f64 * observed_s / 0.01).floor();
+        conditions.used_cpus = Some(UsedCpus {
+            busy_s: 0.01 * (steps(index + 1) - steps(index)),
+            own_s: 3e-3,
+            steal_s: 0.0,
+        });
+    }
+    grade(&record)
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub mod hostile;
 pub mod image;
 pub mod leftovers;
 pub mod process;
+pub mod quota;
 pub mod records;
 pub mod registry;
 pub mod seccomp;

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 
 use bundle_container::passwd::{self, User};
 use bundle_container::{
-    ConfigurationFile, Settings, parse_env_argument, parse_environment, parse_fstab, parse_mount,
-    print_fstab,
+    ConfigurationFile, Mount, Settings, flags, parse_env_argument, parse_environment, parse_fstab,
+    parse_mount,
 };
 
 /// A host with a few variables, some of them awkward.
@@ -20,12 +20,36 @@ fn variable(name: &str) -> Option<OsString> {
     }
 }
 
-/// Reads a fstab, and what is written of it once more, and each of its lines as an argument.
+/// Reads a fstab, and all of it as an argument. What comes out can be given to mount(2), in the order in which it is to be done.
 pub fn fstab(bytes: &[u8]) {
-    if let Ok(mounts) = parse_fstab(bytes, &variable) {
-        assert_eq!(parse_fstab(&print_fstab(&mounts), &variable), Ok(mounts));
+    let mounts = parse_fstab(bytes, &variable).unwrap_or_default();
+    assert!(mounts.is_sorted_by_key(|mount| mount.pass));
+    let argument = parse_mount(bytes, &variable).unwrap_or_default();
+    mounts.iter().chain(&argument).for_each(assert_mountable);
+}
+
+/// Nothing in it ends early for the kernel, is empty where something is named, or says two things.
+fn assert_mountable(mount: &Mount) {
+    let named = [
+        Some(&mount.target),
+        mount.source.as_ref(),
+        mount.fs_type.as_ref(),
+    ];
+    for field in named.into_iter().flatten() {
+        assert!(!field.is_empty(), "{mount:?}");
     }
-    let _ = parse_mount(bytes, &variable);
+    for field in named.into_iter().flatten().chain([&mount.data]) {
+        assert!(!field.as_encoded_bytes().contains(&0), "{mount:?}");
+    }
+    for field in [&mount.source, &mount.fs_type].into_iter().flatten() {
+        assert_ne!(field, "none", "{mount:?}");
+    }
+    let has = |flag| mount.flags & flag != 0;
+    assert!(!has(flags::MS_SILENT | flags::MS_MOVE | flags::PROPAGATION));
+    assert!(has(flags::MS_BIND) || !has(flags::MS_REC), "{mount:?}");
+    assert_eq!(mount.propagation & !(flags::PROPAGATION | flags::MS_REC), 0);
+    let needs_source = mount.is_move || has(flags::MS_BIND) && !has(flags::MS_REMOUNT);
+    assert!(!needs_source || mount.detach || mount.source.is_some());
 }
 
 /// Reads variables. None has a name that steers the runtime.

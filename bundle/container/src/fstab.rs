@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 
 use crate::flags::{self, Change, MS_BIND, MS_REC, MS_REMOUNT, MS_SILENT};
-use crate::{ParseError, Reason, Variables, bytes, lines, os_string, substitute};
+use crate::{ParseError, Reason, Variables, lines, os_string, substitute};
 
 /// A line or an argument has no more bytes than the kernel takes for one mount's options.
 pub const ENTRY_SIZE_MAX_BYTES: usize = 4096;
@@ -97,65 +97,6 @@ pub fn parse_mount(argument: &[u8], variable: Variables) -> Result<Option<Mount>
         .split(|&byte| byte == b':')
         .filter(|field| !field.is_empty());
     entry(argument, fields, variable).map_err(failed)
-}
-
-/// Writes mounts as a fstab that [`parse_fstab`] reads as these.
-pub fn print_fstab(mounts: &[Mount]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for mount in mounts {
-        let none = OsString::from("none");
-        for field in [
-            mount.source.as_ref().unwrap_or(&none),
-            &mount.target,
-            mount.fs_type.as_ref().unwrap_or(&none),
-        ] {
-            escape(bytes(field), &mut out);
-            out.push(b' ');
-        }
-        escape(&print_options(mount), &mut out);
-        out.extend(format!(" 0 {}\n", mount.pass).into_bytes());
-    }
-    out
-}
-
-fn print_options(mount: &Mount) -> Vec<u8> {
-    let create = mount.create.map(|create| match create {
-        Create::Directory => "x-create=dir",
-        Create::File => "x-create=file",
-        Create::Auto => "x-create=auto",
-    });
-    let words = [
-        (mount.is_move, "x-move"),
-        (mount.detach, "x-detach"),
-        (mount.may_fail, "nofail"),
-        (mount.silent, "silent"),
-    ];
-    let words = words
-        .into_iter()
-        .filter(|(is, _)| *is)
-        .map(|(_, word)| word);
-    let mut options: Vec<&str> = vec!["defaults"];
-    options.extend(create);
-    options.extend(words);
-    options.extend(flags::names(mount.flags));
-    options.extend(flags::propagation_names(mount.propagation));
-    let mut options = options.join(",").into_bytes();
-    if !mount.data.is_empty() {
-        options.push(b',');
-        options.extend(bytes(&mount.data));
-    }
-    options
-}
-
-/// Writes a field so that it stays one and is not read as anything but itself.
-fn escape(field: &[u8], out: &mut Vec<u8>) {
-    for &byte in field {
-        if byte.is_ascii_whitespace() || matches!(byte, b'\\' | b'#' | b'$' | b':' | 0x0b) {
-            out.extend(format!("\\{byte:03o}").into_bytes());
-        } else {
-            out.push(byte);
-        }
-    }
 }
 
 /// Four fields of bytes, some of them guessed, and the pass.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::flags::*;
+use crate::fstab_printer::{names, print_fstab};
 
 fn host(name: &str) -> Option<OsString> {
     match name {
@@ -289,7 +290,7 @@ prop_compose! {
 }
 
 fn names_mask() -> u64 {
-    flags::names(!0).fold(MS_BIND | MS_REC, |mask, name| {
+    names(!0).fold(MS_BIND | MS_REC, |mask, name| {
         match flags::option(name.as_bytes()) {
             Some(Change::Set(bits)) => mask | bits,
             _ => mask,
@@ -313,9 +314,7 @@ proptest! {
 
     #[test]
     fn no_text_of_the_right_words_panics(text in "([a-c/ :,#\\\\0-7\n]|tmpfs|none|bind|ro|x-create=|\\$\\{PWD\\}){0,40}") {
-        if let Ok(mounts) = parse_fstab(text.as_bytes(), &host) {
-            prop_assert_eq!(parse_fstab(&print_fstab(&mounts), &host), Ok(mounts));
-        }
+        let _ = parse_fstab(text.as_bytes(), &host);
         let _ = parse_mount(text.as_bytes(), &host);
     }
 }

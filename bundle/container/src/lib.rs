@@ -8,6 +8,8 @@ pub mod environment;
 mod error;
 pub mod flags;
 pub mod fstab;
+#[cfg(test)]
+mod fstab_printer;
 pub mod passwd;
 mod script;
 pub mod settings;
@@ -16,7 +18,7 @@ mod substitute;
 pub use configuration::{ConfigurationFile, Origin, Settings, Value};
 pub use environment::{parse_env_argument, parse_environment};
 pub use error::{ParseError, Reason};
-pub use fstab::{Create, Mount, parse_fstab, parse_mount, print_fstab};
+pub use fstab::{Create, Mount, parse_fstab, parse_mount};
 pub use script::{Script, parse_script};
 
 use std::ffi::{OsStr, OsString};

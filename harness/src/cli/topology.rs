@@ -23,9 +23,10 @@ pub struct TopologyArgs {
     #[arg(long, value_name = "FILE.xml")]
     pub from: Option<PathBuf>,
 
-    /// Threads to place [default: one for each physical core]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    /// Threads to place: a number, physical or logical [default: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else physical; of a
+    /// recorded machine physical]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub threads: Option<String>,
 
     /// CPUs that threads are bound to: compact, scatter, none, or a list like 0,2,4-7
     #[arg(

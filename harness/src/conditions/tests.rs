@@ -28,6 +28,7 @@ fn a_laptop_gets_hot() {
     assert_eq!(conditions.thermal_throttles, Some(2));
     assert_eq!(conditions.temperature_c, Some(99.0));
     assert_eq!(conditions.clock_mhz, Some(2600.0));
+    assert_eq!(conditions.clock_source.as_deref(), Some("cpufreq"));
     assert_eq!(conditions.steal_s, Some(0.0));
     assert_eq!(conditions.quota_throttled_s, None);
 }
@@ -54,6 +55,31 @@ fn a_guest_shares_its_processor() {
     let foreign_s = conditions.foreign_cpu_s.unwrap();
     assert!(foreign_s > 9.0 && foreign_s <= 10.0, "{foreign_s}");
     assert_eq!(conditions.temperature_c, None);
+}
+
+#[test]
+fn the_cpus_of_a_case_are_told_from_the_others() {
+    let stat = |one: u64, other: u64| {
+        format!(
+            "cpu  {} 0 0 9 0 0 0 8\ncpu0 {one} 0 0 9 0 0 0 5\ncpu1 {other} 0 0 9 0 0 0 3\n",
+            one + other
+        )
+    };
+    let host = Fake::new(&[("proc/stat", &stat(100, 100))]);
+    let mut watch = Watch::open(host.root(), &[0, 1], None);
+    for (cpus, busy_s) in [(vec![0], 3.0), (vec![1], 20.0), (vec![0, 1], 23.0)] {
+        host.write("proc/stat", &stat(100, 100));
+        watch.begin_case(&CpusUsed {
+            of_threads: cpus.clone(),
+            of_cores: cpus,
+        });
+        watch.before();
+        host.write("proc/stat", &stat(400, 2100));
+        watch.after();
+        let used = watch.seen.take().unwrap().used_cpus.unwrap();
+        assert!((used.busy_s - busy_s).abs() < 1e-9, "{used:?}");
+        assert!(used.own_s < 1.0 && used.steal_s.abs() < 1e-9, "{used:?}");
+    }
 }
 
 #[test]
@@ -104,6 +130,52 @@ fn counters_that_go_back_tell_nothing() {
 }
 
 #[test]
+fn what_the_processor_counted_comes_before_what_the_kernel_says() {
+    let counters = |tsc, mperf, aperf| frequency::Counters { tsc, mperf, aperf };
+    let watch = &mut Watch::open(Fake::new(LAPTOP).root(), &[0], None);
+    let before = Counters {
+        cycles: vec![
+            Some(counters(0, 0, 0)),
+            Some(counters(0, 0, 0)),
+            None,
+            Some(counters(5, 5, 5)),
+        ],
+        ..watch.counters()
+    };
+    let after = Counters {
+        at: before.at + std::time::Duration::from_millis(10),
+        // 3 GHz and 1.2 times that, half of the time and all of it; one CPU is not read, one stands still.
+        cycles: vec![
+            Some(counters(30_000_000, 15_000_000, 18_000_000)),
+            Some(counters(30_000_000, 30_000_000, 36_000_000)),
+            Some(counters(1, 1, 1)),
+            Some(counters(5, 5, 5)),
+        ],
+        ..before.clone()
+    };
+    let mhz = clock_mhz(&before, &after).unwrap();
+    assert!((mhz - 3600.0).abs() < 0.1, "{mhz}");
+    assert_eq!(clock_mhz(&before, &before), None);
+}
+
+#[test]
+fn the_clock_is_that_of_the_cpus_used() {
+    let clock = |cpu| format!("sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq");
+    let (first, second) = (clock(0), clock(1));
+    let host = Fake::new(&[(&first, "2000000\n"), (&second, "3000000\n")]);
+    let mut watch = Watch::open(host.root(), &[0, 1], None);
+    for (cpus, mhz) in [(vec![1], 3000.0), (vec![0], 2000.0), (vec![0, 1], 2500.0)] {
+        watch.begin_case(&CpusUsed {
+            of_threads: cpus.clone(),
+            of_cores: cpus,
+        });
+        watch.before();
+        watch.after();
+        assert_eq!(watch.seen.take().unwrap().clock_mhz, Some(mhz));
+    }
+}
+
+#[test]
 fn few_of_many_cpus_are_read() {
     let all: Vec<usize> = (0..256).collect();
     assert_eq!(spread_out(&all, 8), [0, 32, 64, 96, 128, 160, 192, 224]);
@@ -124,17 +196,28 @@ fn a_sample_is_told_what_was_seen_around_it_and_nothing_twice() {
     assert_eq!(watch.seen, None);
 }
 
+#[test]
+fn parts_of_a_sample_are_put_together_and_what_lies_between_is_left_out() {
+    let stat = |busy: u64| format!("cpu  {busy} 0 0 9 0 0 0 8\ncpu0 {busy} 0 0 9 0 0 0 8\n");
+    let host = Fake::new(&[("proc/stat", &stat(0))]);
+    let mut watch = Watch::open(host.root(), &[0], None);
+    watch.begin_case(&CpusUsed {
+        of_threads: vec![0],
+        of_cores: vec![0],
+    });
+    for (begins, ends) in [(0, 100), (5000, 5300)] {
+        host.write("proc/stat", &stat(begins));
+        watch.before();
+        host.write("proc/stat", &stat(ends));
+        watch.after();
+    }
+    let busy_s = watch.seen.take().unwrap().used_cpus.unwrap().busy_s;
+    assert!((busy_s - 4.0).abs() < 1e-9, "{busy_s}");
+}
+
 proptest! {
     #[test]
     fn texts_of_any_kind_are_no_reason_to_panic(text in "[a-z0-9 \n=._-]{0,200}") {
-        let _ = (parse_stat(&text), parse_cpu_stat(&text), temperature::parse(&text));
-    }
-
-    #[test]
-    fn busy_is_neither_idle_nor_steal(fields in prop::array::uniform10(0u64..1 << 40)) {
-        let text = fields.map(|field| field.to_string()).join(" ");
-        let ticks = parse_stat(&format!("cpu  {text}\ncpu0 1 2 3")).unwrap();
-        prop_assert_eq!(ticks.steal, fields[7]);
-        prop_assert_eq!(ticks.busy + fields[3] + fields[4] + fields[7], fields[..8].iter().sum::<u64>());
+        let _ = (parse_cpu_stat(&text), temperature::parse(&text));
     }
 }

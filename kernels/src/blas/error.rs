@@ -6,6 +6,27 @@ use std::path::PathBuf;
 use crate::blas::IndexWidth;
 use crate::openblas;
 
+/// A library is not used for solving systems of equations.
+#[derive(Debug, thiserror::Error)]
+pub enum LapackError {
+    /// It is a BLAS alone.
+    #[error(
+        "cannot solve systems of equations by '{}': it has no LAPACK, that is no dgetrf, dgetrs, sgetrf and sgetrs (leave --blas out, or name an OpenBLAS or MKL)", path.display()
+    )]
+    Missing {
+        /// The library's file.
+        path: PathBuf,
+    },
+    /// It computes wrong results.
+    #[error("cannot solve systems of equations by '{}': {what}", path.display())]
+    Wrong {
+        /// The library's file.
+        path: PathBuf,
+        /// What was wrong.
+        what: String,
+    },
+}
+
 /// A library was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {

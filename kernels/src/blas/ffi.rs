@@ -32,6 +32,24 @@ type GemmFunction<T, I> =
 /// `cblas_ddot`, always declared with wide integers: see [`Opened::measure_width`].
 type DotFunction = unsafe extern "C" fn(i64, *const f64, i64, *const f64, i64) -> f64;
 
+/// LAPACK's `getrf`: m, n, A, lda, pivots, info. Integers are declared wide: see [`Lu`].
+type FactorizeFunction<T> =
+    unsafe extern "C" fn(*const i64, *const i64, *mut T, *const i64, *mut i64, *mut i64);
+/// LAPACK's `getrs`: trans, n, right-hand sides, factors, lda, pivots, B, ldb, info, and the length of trans, which Fortran
+/// compilers pass behind everything.
+type SolveFunction<T> = unsafe extern "C" fn(
+    *const c_char,
+    *const i64,
+    *const i64,
+    *const T,
+    *const i64,
+    *const i64,
+    *mut T,
+    *const i64,
+    *mut i64,
+    usize,
+);
+
 type TextFunction = unsafe extern "C" fn() -> *const c_char;
 type GetFunction = unsafe extern "C" fn() -> c_int;
 type SetFunction = unsafe extern "C" fn(c_int);
@@ -99,6 +117,64 @@ fn multiply_by<T: ndarray::LinalgScalar, I: TryFrom<usize>>(
             c.as_mut_ptr(),
             ldc,
         );
+    }
+}
+
+/// LU factorization and solution of a loaded library, in one precision. LAPACK takes its integers by reference: a library with
+/// narrow ones reads the lower half of what is passed, which comes first on all machines that this is built for, and finds
+/// room enough for its pivots. So the width does not matter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lu<T> {
+    factorize: FactorizeFunction<T>,
+    solve: SolveFunction<T>,
+}
+
+impl<T: Copy> Lu<T> {
+    /// Solves A·x = b in place: `a`, in rows, becomes its factors, and `x`, which holds b, the solution. Whether there is one.
+    ///
+    /// # Panics
+    ///
+    /// When A is not as many rows and columns as x has elements.
+    pub(super) fn solve(self, a: &mut [T], x: &mut [T]) -> bool {
+        let n = x.len();
+        assert!(a.len() == n * n, "the shapes do not fit");
+        let mut pivots = vec![0i64; n];
+        // Nothing is longer than addresses can count.
+        let index = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let (order, leading, one) = (index(n), index(n.max(1)), 1i64);
+        let mut info = 0i64;
+        // SAFETY: A is n by n and x has n elements (checked above), both borrowed exclusively; there are n pivots at least
+        // as wide as the library's integers. To LAPACK, which counts by columns, `a` is the transpose of A.
+        unsafe {
+            (self.factorize)(
+                &raw const order,
+                &raw const order,
+                a.as_mut_ptr(),
+                &raw const leading,
+                pivots.as_mut_ptr(),
+                &raw mut info,
+            );
+        }
+        if info != 0 {
+            return false;
+        }
+        let transposed = c"T";
+        // SAFETY: as above; the factors and pivots are those of the factorization.
+        unsafe {
+            (self.solve)(
+                transposed.as_ptr(),
+                &raw const order,
+                &raw const one,
+                a.as_ptr(),
+                &raw const leading,
+                pivots.as_ptr(),
+                x.as_mut_ptr(),
+                &raw const leading,
+                &raw mut info,
+                1,
+            );
+        }
+        info == 0
     }
 }
 
@@ -198,6 +274,30 @@ impl Opened {
                 IndexWidth::Bits32 => self.function(name).map(Gemm::Narrow),
                 IndexWidth::Bits64 => self.function(name).map(Gemm::Wide),
             }
+        }
+    }
+
+    pub(super) fn dlu(self, spelling: Spelling) -> Option<Lu<f64>> {
+        // SAFETY: LAPACK's types.
+        unsafe { self.lu(spelling, ["dgetrf", "dgetrs"]) }
+    }
+
+    pub(super) fn slu(self, spelling: Spelling) -> Option<Lu<f32>> {
+        // SAFETY: LAPACK's types.
+        unsafe { self.lu(spelling, ["sgetrf", "sgetrs"]) }
+    }
+
+    /// # Safety
+    ///
+    /// The functions of these names are LAPACK's for `T`s.
+    unsafe fn lu<T: Copy>(self, spelling: Spelling, names: [&str; 2]) -> Option<Lu<T>> {
+        let [factorize, solve] = names.map(|name| spelling.fortran_name(name));
+        // SAFETY: the caller vouches for it.
+        unsafe {
+            Some(Lu {
+                factorize: self.function(&factorize)?,
+                solve: self.function(&solve)?,
+            })
         }
     }
 

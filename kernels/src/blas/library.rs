@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use sha2::{Digest, Sha256};
 
-use super::error::{LoadError, ThreadsError};
-use super::ffi::{self, Blis, Gemm, Mkl, OpenBlas, Opened};
+use super::error::{LapackError, LoadError, ThreadsError};
+use super::ffi::{self, Blis, Gemm, Lu, Mkl, OpenBlas, Opened};
 use super::symbols::{IndexWidth, Spelling};
 use super::{Description, LoadedFile, elf, identify, mkl};
 
@@ -17,6 +17,8 @@ use super::{Description, LoadedFile, elf, identify, mkl};
 pub struct Library {
     dgemm: Gemm<f64>,
     sgemm: Gemm<f32>,
+    /// Absent in libraries that are a BLAS and no LAPACK.
+    lu: Option<(Lu<f64>, Lu<f32>)>,
     control: Control,
     description: Description,
     /// Held for reading by products and for writing by whoever changes the number of threads: libraries rebuild their
@@ -99,6 +101,7 @@ impl Library {
         let library = Self {
             dgemm: opened.dgemm(spelling, width).ok_or_else(missing)?,
             sgemm: opened.sgemm(spelling, width).ok_or_else(missing)?,
+            lu: opened.dlu(spelling).zip(opened.slu(spelling)),
             control,
             description: Description {
                 name: words.name,
@@ -131,7 +134,7 @@ impl Library {
     }
 
     /// See [`super::Blas::set_threads`].
-    pub(super) fn set_threads(&self, count: usize) -> Result<usize, ThreadsError> {
+    pub(crate) fn set_threads(&self, count: usize) -> Result<usize, ThreadsError> {
         let name = || format!("{} {}", self.description.name, self.description.version);
         let wanted = i32::try_from(count).unwrap_or(i32::MAX);
         let _none_running = self.products.write();
@@ -189,6 +192,34 @@ impl Library {
         self.sgemm.multiply(a, b, c);
     }
 
+    /// See [`super::Blas::check_lapack`].
+    pub(super) fn check_lapack(&self) -> Result<(), LapackError> {
+        let file = self.description.file.as_ref();
+        let path = || file.map(|file| file.path.clone()).unwrap_or_default();
+        let Some((dlu, slu)) = self.lu else {
+            return Err(LapackError::Missing { path: path() });
+        };
+        let _running = self.products.read();
+        for n in [2, 131] {
+            prove_lu(|a: &mut [f64], x| dlu.solve(a, x), n, f64::from, 1e-10)
+                .and_then(|()| prove_lu(|a: &mut [f32], x| slu.solve(a, x), n, f32::from, 1e-2))
+                .map_err(|what| LapackError::Wrong { path: path(), what })?;
+        }
+        Ok(())
+    }
+
+    /// Solves A·x = b in place in double precision, see [`super::Blas::check_lapack`].
+    pub(crate) fn dsolve(&self, a: &mut [f64], x: &mut [f64]) -> bool {
+        let _running = self.products.read();
+        self.lu.is_some_and(|(lu, _)| lu.solve(a, x))
+    }
+
+    /// Solves A·x = b in place in single precision.
+    pub(crate) fn ssolve(&self, a: &mut [f32], x: &mut [f32]) -> bool {
+        let _running = self.products.read();
+        self.lu.is_some_and(|(_, lu)| lu.solve(a, x))
+    }
+
     /// Products whose results are known: of a few elements, and of so many that a library's blocked kernels compute them.
     fn prove(&self) -> Result<(), String> {
         for (m, n, k) in [(2, 2, 3), (69, 71, 67)] {
@@ -237,6 +268,48 @@ fn prove<T: ndarray::LinalgScalar + PartialEq + fmt::Display>(
             let place = if column < n { "" } else { " behind a row" };
             return Err(format!(
                 "its {name} computes wrong results ({found} instead of {expected}{place} in a product of {m} by {k} by {n})"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Solves a system of n equations whose solution is known, and which is not the one of its transpose: a cyclic matrix that has
+/// to be pivoted, and well conditioned, since one element of each row and column outweighs all others.
+fn prove_lu<T: ndarray::LinalgScalar + Into<f64>>(
+    solve: impl Fn(&mut [T], &mut [T]) -> bool,
+    n: usize,
+    value: impl Fn(i8) -> T,
+    tolerance: f64,
+) -> Result<(), String> {
+    let solution = |row: usize| (row % 7) as i8 - 3;
+    // That one is just beside the diagonal, so that the pivot of a column is never where it would be without pivoting.
+    let element = |row: usize, column: usize| match (column + n - row) % n {
+        0 => 1,
+        1 => 9,
+        2 => -1,
+        3 => 2,
+        _ => 0,
+    };
+    let mut a: Vec<T> = (0..n * n)
+        .map(|index| value(element(index / n, index % n)))
+        .collect();
+    let product = |row: usize| {
+        (0..n).fold(T::zero(), |sum, column| {
+            sum + a[row * n + column] * value(solution(column))
+        })
+    };
+    let mut x: Vec<T> = (0..n).map(product).collect();
+    if !solve(&mut a, &mut x) {
+        return Err(format!(
+            "it finds no solution of {n} equations that have one"
+        ));
+    }
+    for (row, found) in x.iter().enumerate() {
+        let (found, expected): (f64, f64) = ((*found).into(), solution(row).into());
+        if found.is_nan() || (found - expected).abs() > tolerance {
+            return Err(format!(
+                "it finds a wrong solution of {n} equations ({found} instead of {expected})"
             ));
         }
     }

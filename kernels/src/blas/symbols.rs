@@ -74,6 +74,14 @@ impl Spelling {
         format!("{}{function}{}", self.prefix, self.suffix)
     }
 
+    /// The name of a function of LAPACK's, which are Fortran's and end in an underscore: `dgetrf_`, `scipy_dgetrf_64_`.
+    pub(super) fn fortran_name(self, function: &str) -> String {
+        match self.suffix {
+            "" => format!("{}{function}_", self.prefix),
+            _ => format!("{}{function}_64_", self.prefix),
+        }
+    }
+
     /// The names that are looked for, to be named when none is there.
     pub(super) fn all_of(function: &str) -> String {
         let names: Vec<String> = SPELLINGS
@@ -88,6 +96,21 @@ impl Spelling {
 mod tests {
     use super::*;
     use expect_test::{Expect, expect};
+
+    #[test]
+    fn lapack_is_spelled_as_fortran_does() {
+        let names = SPELLINGS.map(|spelling| spelling.fortran_name("dgetrf"));
+        assert_eq!(
+            names,
+            [
+                "dgetrf_",
+                "scipy_dgetrf_",
+                "scipy_dgetrf_64_",
+                "dgetrf_64_",
+                "dgetrf_64_"
+            ]
+        );
+    }
 
     fn check(names: &[&str], expected: &Expect) {
         let found = Spelling::of(|name| names.contains(&name));

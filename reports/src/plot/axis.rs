@@ -51,7 +51,7 @@ fn is_drawable(value: f64) -> bool {
 }
 
 /// The least of 1, 2, 5, 10 times a power of ten that is not below `at_least`.
-fn step(at_least: f64) -> f64 {
+pub(super) fn step(at_least: f64) -> f64 {
     let power = 10.0_f64.powf(at_least.log10().floor());
     let factor = [1.0, 2.0, 5.0]
         .into_iter()
@@ -60,7 +60,7 @@ fn step(at_least: f64) -> f64 {
 }
 
 /// All labels of an axis are plain digits, or all but zero are powers of ten.
-fn label(value: f64, step: f64, max: f64) -> String {
+pub(super) fn label(value: f64, step: f64, max: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }

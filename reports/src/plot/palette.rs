@@ -21,3 +21,9 @@ pub(crate) const AXIS: RGBColor = RGBColor(0x88, 0x88, 0x88);
 pub(crate) const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
 /// The page.
 pub(crate) const WHITE: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
+/// A level of a history, and what became faster.
+pub(crate) const GREEN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
+/// The same in words, darker so that small letters have contrast enough (5.5 : 1).
+pub(crate) const GREEN_TEXT: RGBColor = RGBColor(0x00, 0x72, 0x53);
+/// Where the runs of a level usually lie.
+pub(crate) const BAND: RGBColor = RGBColor(0xE3, 0xEF, 0xF7);

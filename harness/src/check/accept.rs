@@ -1,0 +1,113 @@
+//! Changes that are intended: what was accepted before is expected, and what is accepted now is put down.
+
+use std::path::PathBuf;
+
+use results::accepted::{Accepted, AcceptedFile};
+use results::comparison::{CaseOutcome, Comparison, SideRecord, Verdict};
+use results::verdict::GateVerdict;
+
+use crate::cli::CheckArgs;
+use crate::exit::{Exit, Failure};
+use crate::run::now_utc;
+
+/// What was accepted, and whether something is to be.
+#[derive(Debug)]
+pub(super) struct Accepting {
+    path: PathBuf,
+    file: AcceptedFile,
+    reason: Option<String>,
+}
+
+impl Accepting {
+    /// Reads what was accepted before.
+    pub(super) fn new(args: &CheckArgs) -> Result<Self, Failure> {
+        let reason = args.accept.as_deref().map(str::trim);
+        if reason == Some("") {
+            return Err(Failure::usage(anyhow::anyhow!(
+                "cannot accept a change without a reason (try --accept 'checks bounds now')"
+            )));
+        }
+        Ok(Self {
+            path: args.accepted.clone(),
+            file: AcceptedFile::read(&args.accepted).map_err(Failure::usage)?,
+            reason: reason.map(str::to_owned),
+        })
+    }
+
+    /// The change of this case against this baseline that was accepted before.
+    pub(super) fn before(&self, baseline: &SideRecord, case: &CaseOutcome) -> Option<&Accepted> {
+        let name = name(baseline);
+        self.file
+            .of(&name, &case.kernel, case.n, &case.dtype, case.threads)
+    }
+
+    /// The ratio that is expected of this case.
+    pub(super) fn expected(&self, baseline: &SideRecord, case: &CaseOutcome) -> f64 {
+        self.before(baseline, case)
+            .map_or(1.0, |change| change.ratio)
+    }
+
+    /// Accepts what was found, where that was asked for: regressions, and what is faster beyond the threshold.
+    pub(super) fn accept(&self, comparison: &mut Comparison) -> Result<(), Failure> {
+        let Some(reason) = &self.reason else {
+            return Ok(());
+        };
+        let is_decided = matches!(comparison.verdict, Verdict::Pass | Verdict::Regression);
+        if !is_decided {
+            comparison
+                .reasons
+                .push("nothing was accepted: there is no verdict".to_owned());
+            return Ok(());
+        }
+        let [baseline, candidate] = [&comparison.baseline, &comparison.candidate].map(name);
+        let change = |case: &CaseOutcome| {
+            let gate = case.gate.as_ref()?;
+            let ratio = case.ratio.as_ref()?;
+            let threshold = gate.threshold_percent? / 100.0;
+            let is_slower = gate.verdict == GateVerdict::Regression;
+            let is_faster = ratio.low > gate.expected * (1.0 + threshold);
+            (is_slower || is_faster).then(|| Accepted {
+                reason: reason.clone(),
+                accepted_utc: now_utc(),
+                kernel: case.kernel.clone(),
+                n: case.n,
+                dtype: case.dtype.clone(),
+                threads: case.threads,
+                ratio_before: gate.expected,
+                ratio: ratio.estimate,
+                ratio_interval: [ratio.low, ratio.high],
+                baseline: baseline.clone(),
+                candidate: candidate.clone(),
+            })
+        };
+        let changes: Vec<Accepted> = comparison.cases.iter().filter_map(change).collect();
+        if changes.is_empty() {
+            comparison
+                .reasons
+                .push("nothing was accepted: nothing has changed beyond the threshold".to_owned());
+            return Ok(());
+        }
+        for change in &changes {
+            comparison.reasons.push(format!(
+                "accepted in {}: {} n={} {} from {:.3} to {:.3}: {reason}",
+                self.path.display(),
+                change.kernel,
+                change.n,
+                change.dtype,
+                change.ratio_before,
+                change.ratio
+            ));
+        }
+        let mut file = self.file.clone();
+        file.changes.extend(changes);
+        file.write(&self.path)
+            .map_err(|error| Failure::new(Exit::CannotCreate, error))?;
+        comparison.verdict = Verdict::Accepted;
+        Ok(())
+    }
+}
+
+/// What a side is known by from one day to the next: the digest of its bundle, else as it was given.
+fn name(side: &SideRecord) -> String {
+    side.bundle_digest().unwrap_or(&side.given).to_owned()
+}

@@ -1,0 +1,167 @@
+use super::*;
+use results::change_points::Settings;
+use results::history::series::{Options, PointOf, history};
+use results::history::{CaseKey, Machine, Run, RunCase};
+
+/// Runs at these levels, with noise that is the same in every run.
+fn runs(levels: &[(usize, f64)], n: usize, with_commits: bool) -> Vec<Run> {
+    let mut runs = Vec::new();
+    for (count, level) in levels {
+        for _ in 0..*count {
+            let id = runs.len();
+            let noise = ((id * id * 7919 + id * 31 + n) % 101) as f64 / 101.0 - 0.5;
+            runs.push(Run {
+                file: format!("{id}-{n}.json"),
+                id: format!("{id}-{n}"),
+                started_utc: format!(
+                    "{}-{:02}-{:02}T00:00:00Z",
+                    2026 + id / 336,
+                    1 + id / 28 % 12,
+                    1 + id % 28
+                ),
+                commit: with_commits
+                    .then(|| format!("{:012x}", 0x00ab_cdef_1234_u64 * (id as u64 + 1))),
+                hostname: "<host>&co".to_owned(),
+                machine: Machine {
+                    cpu:
+                        "Intel(R) Xeon(R) Platinum 8480+ with a name that goes on for ever and ever"
+                            .to_owned(),
+                    family_model_stepping: None,
+                    architecture: "x86_64".to_owned(),
+                    logical_cpus: 112,
+                    hypervisor: None,
+                },
+                cases: vec![RunCase {
+                    key: CaseKey {
+                        kernel: "matmul-norm".to_owned(),
+                        kernel_version: 1,
+                        n,
+                        dtype: "f64".to_owned(),
+                        threads: 56,
+                        blas: None,
+                        driver: "team".to_owned(),
+                        panel_rows: None,
+                    },
+                    rate: level * (1.0 + 0.03 * noise),
+                    low: None,
+                    high: None,
+                    samples: 5,
+                    is_bytes: false,
+                }],
+            });
+        }
+    }
+    runs
+}
+
+fn histories() -> Vec<(&'static str, History)> {
+    let of = |runs: &[Run]| {
+        history(
+            runs,
+            Options {
+                point_of: PointOf::Auto,
+                commits: None,
+                split_hosts: false,
+                settings: Settings::default(),
+            },
+        )
+    };
+    let mut two = runs(&[(40, 812.0), (9, 730.0), (30, 815.0)], 1000, true);
+    two.extend(runs(&[(60, 100.0)], 2000, true));
+    let many: Vec<(usize, f64)> = (0..12)
+        .map(|at| (10, if at % 2 == 0 { 100.0 } else { 80.0 }))
+        .collect();
+    vec![
+        ("none", of(&[])),
+        ("one run", of(&runs(&[(1, 5.0)], 100, false))),
+        ("two series", of(&two)),
+        (
+            "change at the end",
+            of(&runs(&[(50, 12_345.0), (6, 14_000.0)], 100, true)),
+        ),
+        ("many changes", of(&runs(&many, 100, true))),
+        (
+            "crowded",
+            of(&runs(
+                &(0..60)
+                    .map(|at| (6, if at % 2 == 0 { 100.0 } else { 80.0 }))
+                    .collect::<Vec<_>>(),
+                100,
+                true,
+            )),
+        ),
+        (
+            "many points",
+            of(&runs(&[(2000, 10.0), (1500, 8.0)], 100, false)),
+        ),
+    ]
+}
+
+fn texts(scene: &Scene) -> Vec<(String, [i32; 4])> {
+    let texts = scene.marks.iter().filter_map(|mark| match mark {
+        Mark::Text(text) => Some(text),
+        _ => None,
+    });
+    texts
+        .map(|text| {
+            let (left, right) = text.extent();
+            let (top, bottom) = (text.at.1 - text.size / 2, text.at.1 + text.size * 2 / 5);
+            (text.content.clone(), [left, top, right, bottom])
+        })
+        .collect()
+}
+
+#[test]
+fn no_text_overlaps_another_or_leaves_the_picture() {
+    for (name, history) in histories() {
+        let scene = scene(&history);
+        let texts = texts(&scene);
+        for (index, (text, [left, top, right, bottom])) in texts.iter().enumerate() {
+            assert!(
+                *left >= 4 && *right <= scene.width - 4 && *top >= 4 && *bottom <= scene.height,
+                "{name}: {text:?} is at {left} to {right}, {top} to {bottom}"
+            );
+            for (other, [l, t, r, b]) in &texts[..index] {
+                let is_apart = r <= left || right <= l || b <= top || bottom <= t;
+                assert!(is_apart, "{name}: {text:?} lies on {other:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_picture_can_be_drawn_and_escapes_what_records_say() {
+    for (name, history) in histories() {
+        let svg = svg(&history).unwrap();
+        assert!(
+            svg.contains("role=\"img\"") && svg.contains("<title>"),
+            "{name}"
+        );
+        assert!(!svg.contains("<host>"), "{name}");
+        assert!(!png(&history).unwrap().is_empty(), "{name}");
+        // For looking at: `HISTORY_GALLERY=DIR cargo test -p reports history_plot`.
+        if let Ok(directory) = std::env::var("HISTORY_GALLERY") {
+            let path = std::path::Path::new(&directory).join(name.replace(' ', "-"));
+            std::fs::write(path.with_extension("png"), png(&history).unwrap()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_change_is_drawn_with_its_commits() {
+    let history = &histories()[2].1;
+    let labels: Vec<String> = labels(&history.series[0])
+        .0
+        .into_iter()
+        .map(|label| label.text)
+        .collect();
+    assert_eq!(labels.len(), 2);
+    assert!(
+        labels[0].starts_with("▼ 9.6 % slower, ") && labels[0].contains(".."),
+        "{labels:?}"
+    );
+    assert!(
+        labels[1].starts_with("11 % faster, ") && labels[1].ends_with('▲'),
+        "{labels:?}"
+    );
+}
