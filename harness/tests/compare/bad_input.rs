@@ -314,7 +314,8 @@ fn nan_and_no_samples() {
           negative   460.0                 -      0.915        -       1  QUICK
           slow       452.5  450.0 to 455.0 s      0.900        -       1  QUICK
           nan            -                 -          -        -  0 of 1  INVALID
-          none           -                 -          -        -  0 of 1  INVALID"#]].assert_eq(&table.join("\n"));
+          none           -                 -          -        -  0 of 1  INVALID"#]]
+    .assert_eq(&table.join("\n"));
 }
 
 #[test]
