@@ -51,17 +51,14 @@ pub fn run(args: &ImportArgs) -> Result<Exit, Failure> {
         .output
         .as_deref()
         .filter(|path| *path != Path::new("-"));
-    match destination {
-        Some(directory) => {
-            let failed = |error| Failure::new(Exit::CannotCreate, error);
-            store::prepare_directory(directory).map_err(failed)?;
-            let stored = store::write_record(directory, &record).map_err(failed)?;
-            print_line(&format!("wrote {}", stored.json.display()))?;
-        }
-        None => {
-            let text = serde_json::to_string_pretty(&record).expect("a record is always JSON");
-            print_text(&(text + "\n"))?;
-        }
+    if let Some(directory) = destination {
+        let failed = |error| Failure::new(Exit::CannotCreate, error);
+        store::prepare_directory(directory).map_err(failed)?;
+        let stored = store::write_record(directory, &record).map_err(failed)?;
+        print_line(&format!("wrote {}", stored.json.display()))?;
+    } else {
+        let text = serde_json::to_string_pretty(&record).expect("a record is always JSON");
+        print_text(&(text + "\n"))?;
     }
     Ok(if record.is_valid() {
         Exit::Pass
@@ -338,11 +335,8 @@ fn identifier(args: &ImportArgs, source: &Source, started_utc: &str) -> String {
     }
     digest.update(args.threads.to_le_bytes());
     let digest = digest.finalize();
-    digest
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let first: [u8; 4] = std::array::from_fn(|index| digest[index]);
+    format!("{:08x}", u32::from_be_bytes(first))
 }
 
 fn described_host(args: &ImportArgs) -> record::Host {

@@ -140,9 +140,10 @@ fn a_planted_change_is_found_with_its_commits() {
 fn what_was_accepted_is_marked_and_fails_nothing() {
     let directory = tempfile::tempdir().unwrap();
     write(directory.path(), &runs(&[(30, 100.0), (12, 92.0)]));
+    let threads = template().cases[0].threads_used;
     let change = serde_json::json!({
         "reason": "checks bounds now", "accepted_utc": "2026-02-10T00:00:00Z", "kernel": "matmul-norm", "n": 50, "dtype": "f64",
-        "threads": [template().cases[0].threads_used; 2], "ratio_before": 1.0, "ratio": 0.92, "ratio_interval": [0.91, 0.93],
+        "threads": [threads, threads], "ratio_before": 1.0, "ratio": 0.92, "ratio_interval": [0.91, 0.93],
         "baseline": "a", "candidate": "b",
     });
     let file = serde_json::json!({ "accepted_version": 1, "changes": [change] });

@@ -92,7 +92,8 @@ cat "$report"
 echo "bench-check: $verdict"
 if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
     {
-        printf '## bench check: %s\n\n' "$verdict"
+        # A report that is one has its own heading.
+        [ "$(head -c 1 "$report")" = '#' ] || printf '## bench check: %s\n\n' "$verdict"
         cat "$report"
         echo
     } >>"$GITHUB_STEP_SUMMARY"
