@@ -53,7 +53,7 @@ fn hosts() -> Comparison {
 #[test]
 fn a_narrow_terminal_has_fewer_columns() {
     let text = reports::compare::text(&hosts(), Some(60));
-    expect![[r#"
+    expect![[r"
         4 sides, 4 records
 
         matmul-norm n=10000 f64, 18 library threads, SkylakeX,
@@ -66,7 +66,7 @@ fn a_narrow_terminal_has_fewer_columns() {
 
         ratio: the median to that of i9, above 1 is faster
         interval s: 95 % for the samples of one run; other runs may
-          lie outside of it"#]]
+          lie outside of it"]]
     .assert_eq(&text);
 }
 
