@@ -69,6 +69,7 @@ pub(crate) fn record(id: u32, hostname: &str, gflops: &[f64]) -> Record {
         grade: None,
         warnings: Vec::new(),
         samples_sha256: None,
+        imported: None,
     })
 }
 
