@@ -67,6 +67,7 @@ pub(crate) fn record(id: u32, hostname: &str, gflops: &[f64]) -> Record {
         stability: None,
         energy: None,
         grade: None,
+        imported: None,
         warnings: Vec::new(),
         samples_sha256: None,
     })
