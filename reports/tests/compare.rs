@@ -53,7 +53,21 @@ fn hosts() -> Comparison {
 #[test]
 fn a_narrow_terminal_has_fewer_columns() {
     let text = reports::compare::text(&hosts(), Some(60));
-    expect![[""]].assert_eq(&text);
+    expect![[r"
+        4 sides, 4 records
+
+        matmul-norm n=10000 f64, 18 library threads, SkylakeX,
+          OpenBLAS 0.3.21
+          host             GFLOPS      ratio  of peak  runs  grade
+          a-node-…ple.org    1129      1.097        -     1  QUICK
+          i9                 1029  reference        -     1  QUICK
+          漢字漢…字漢字      1028      1.000        -     1  QUICK
+          broken            900.0      0.875        -     1  INVALID
+
+        ratio: the median to that of i9, above 1 is faster
+        interval s: 95 % for the samples of one run; other runs may
+          lie outside of it"]]
+    .assert_eq(&text);
 }
 
 #[test]

@@ -45,12 +45,12 @@ fn a_truncated_record() {
     check(
         &text[..text.len() / 2],
         2,
-        &expect![[r#"
+        &expect![[r"
         bench: cannot use r/bad.json as a record: it is not whole JSON (EOF while parsing an object at line 71 column 0)
-    "#]],
-        &expect![[r#"
+    "]],
+        &expect![[r"
             bench: r/bad.json is left out: it is not whole JSON (EOF while parsing an object at line 71 column 0)
-        "#]],
+        "]],
     );
 }
 
@@ -59,32 +59,32 @@ fn foreign_json_and_no_json() {
     check(
         r#"{"name": "left-pad", "version": "1.3.0"}"#,
         2,
-        &expect![[r#"
+        &expect![[r"
             bench: cannot use r/bad.json as a record: it has no schema_version (missing field `schema_version` at line 1 column 40)
-        "#]],
-        &expect![[r#"
+        "]],
+        &expect![[r"
             bench: r/bad.json is no record: it has no schema_version (missing field `schema_version` at line 1 column 40)
-        "#]],
+        "]],
     );
     check(
         b"\x7fELF\x00\xff",
         2,
-        &expect![[r#"
+        &expect![[r"
         bench: cannot use r/bad.json as a record: it is not whole JSON (expected value at line 1 column 1)
-    "#]],
-        &expect![[r#"
+    "]],
+        &expect![[r"
             bench: r/bad.json is no record: it is not whole JSON (expected value at line 1 column 1)
-        "#]],
+        "]],
     );
     check(
         "",
         2,
-        &expect![[r#"
+        &expect![[r"
         bench: cannot use r/bad.json as a record: it is not whole JSON (EOF while parsing a value at line 1 column 0)
-    "#]],
-        &expect![[r#"
+    "]],
+        &expect![[r"
         bench: r/bad.json is no record: it is not whole JSON (EOF while parsing a value at line 1 column 0)
-    "#]],
+    "]],
     );
 }
 
@@ -94,12 +94,12 @@ fn a_record_of_the_future() {
         text_of(&record(3, "future", &[1.0]))
             .replace("\"schema_version\": 1", "\"schema_version\": 9"),
         2,
-        &expect![[r#"
+        &expect![[r"
             bench: cannot use r/bad.json as a record: its schema version is 9 and this bench knows up to 1 (use a newer bench)
-        "#]],
-        &expect![[r#"
+        "]],
+        &expect![[r"
             bench: r/bad.json is left out: its schema version is 9 and this bench knows up to 1 (use a newer bench)
-        "#]],
+        "]],
     );
 }
 
@@ -109,12 +109,12 @@ fn a_record_without_a_part() {
     check(
         text,
         2,
-        &expect![[r#"
+        &expect![[r"
         bench: cannot use r/bad.json as a record: missing field `n` at line 104 column 5
-    "#]],
-        &expect![[r#"
+    "]],
+        &expect![[r"
             bench: r/bad.json is left out: missing field `n` at line 104 column 5
-        "#]],
+        "]],
     );
 }
 
@@ -126,12 +126,12 @@ fn a_record_that_was_edited_by_hand() {
     check(
         faster,
         4,
-        &expect![[r#"
+        &expect![[r"
         bench: cannot use r/bad.json as a record: it was edited by hand: its samples are not those of its digest (use the original)
-    "#]],
-        &expect![[r#"
+    "]],
+        &expect![[r"
             bench: r/bad.json is left out: it was edited by hand: its samples are not those of its digest (use the original)
-        "#]],
+        "]],
     );
     let unseen = text.replace("\"passed\": true", "\"passed\": false");
     let directory = with_bad(unseen);
@@ -152,9 +152,9 @@ fn a_record_without_a_digest_is_used_and_noted() {
     write(directory.path(), &old);
     let outcome = compare(directory.path(), &["."]);
     assert_eq!(outcome.code, Some(0));
-    expect![[r#"
+    expect![[r"
         bench: 1 of 3 records have no digest of their samples, so that an edit would go unnoticed (they are of an older bench)
-    "#]].assert_eq(&outcome.stderr);
+    "]].assert_eq(&outcome.stderr);
     assert!(outcome.stdout.contains("old "), "{}", outcome.stdout);
 }
 
@@ -165,9 +165,9 @@ fn copies_count_once_and_contradictions_are_refused() {
     fs::copy(&fast, directory.path().join("copy.json")).unwrap();
     let outcome = compare(directory.path(), &["."]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    expect![[r#"
+    expect![[r"
         bench: 1 copy of a record is not counted again
-    "#]]
+    "]]
     .assert_eq(&outcome.stderr);
     assert!(
         outcome.stdout.contains("2 sides, 2 records"),
@@ -183,9 +183,9 @@ fn copies_count_once_and_contradictions_are_refused() {
     let outcome = compare(directory.path(), &["."]);
     assert_eq!(outcome.code, Some(4));
     assert_eq!(outcome.stdout, "");
-    expect![[r#"
+    expect![[r"
         bench: cannot tell which of ./copy.json and ./other.json is right: they are records of the same run 00000001 and differ (remove one)
-    "#]].assert_eq(&outcome.stderr);
+    "]].assert_eq(&outcome.stderr);
 }
 
 #[test]
@@ -204,9 +204,9 @@ fn ten_thousand_unrelated_files() {
     write_text(directory.path(), ".5d0c2f71.partial.jsonl", "{}");
     let outcome = compare(directory.path(), &["."]);
     assert_eq!(outcome.code, Some(0));
-    expect![[r#"
+    expect![[r"
         bench: 5000 files are no records, for example ./other-0000.json: it has no schema_version (missing field `schema_version` at line 1 column 13)
-    "#]].assert_eq(&outcome.stderr);
+    "]].assert_eq(&outcome.stderr);
 }
 
 #[test]
@@ -218,33 +218,33 @@ fn no_records_at_all() {
     for (word, expected) in [
         (
             "empty",
-            expect![[r#"
+            expect![[r"
             bench: cannot find a record in empty: no file there could be one (bench run writes them to bench-results)
-        "#]],
+        "]],
         ),
         (
             "other",
-            expect![[r#"
+            expect![[r"
             bench: cannot find a record in other: 1 other file is there, for example other/package.json: it has no schema_version (missing field `schema_version` at line 1 column 2)
-        "#]],
+        "]],
         ),
         (
             "gone.json",
-            expect![[r#"
+            expect![[r"
             bench: cannot read gone.json: no such file or directory
-        "#]],
+        "]],
         ),
         (
             "gone/*.json",
-            expect![[r#"
+            expect![[r"
             bench: cannot find a record in gone/*.json: the pattern matches no file
-        "#]],
+        "]],
         ),
         (
             "a**b",
-            expect![[r#"
+            expect![[r"
             bench: cannot use 'a**b' as a pattern: recursive wildcards must form a single path component (write [*], [?] or [[] for the character itself)
-        "#]],
+        "]],
         ),
     ] {
         let outcome = compare(directory.path(), &[word]);
@@ -271,9 +271,9 @@ fn what_the_system_does_not_let_be_read() {
     // Reading the memory of a process at the address 0 is an error of input and output for everybody.
     let outcome = compare(directory.path(), &["/proc/self/mem"]);
     assert_eq!(outcome.code, Some(74));
-    expect![[r#"
+    expect![[r"
         bench: cannot use /proc/self/mem as a record: it cannot be read: input/output error
-    "#]]
+    "]]
     .assert_eq(&outcome.stderr);
 }
 
@@ -308,13 +308,13 @@ fn nan_and_no_samples() {
         .skip_while(|line| !line.starts_with("  host"))
         .take_while(|line| !line.is_empty())
         .collect();
-    expect![[r#"
+    expect![[r"
           host      GFLOPS          interval      ratio  of peak    runs  grade
           fast       502.5  500.0 to 505.0 s  reference        -       1  QUICK
           negative   460.0                 -      0.915        -       1  QUICK
           slow       452.5  450.0 to 455.0 s      0.900        -       1  QUICK
           nan            -                 -          -        -  0 of 1  INVALID
-          none           -                 -          -        -  0 of 1  INVALID"#]]
+          none           -                 -          -        -  0 of 1  INVALID"]]
     .assert_eq(&table.join("\n"));
 }
 
@@ -327,9 +327,9 @@ fn mixed_sizes_are_not_comparable() {
     write(directory.path(), &sealed(other));
     let refused = compare(directory.path(), &["."]);
     assert_eq!(refused.code, Some(5));
-    expect![[r#"
+    expect![[r"
         bench: cannot compare: no other host has a verified figure for a kernel, size and type that one has, too
-    "#]].assert_eq(&refused.stderr);
+    "]].assert_eq(&refused.stderr);
     // No way around it: the work is not the same.
     let asked_for = compare(directory.path(), &[".", "--anyway"]);
     assert_eq!(asked_for.code, Some(5));
@@ -346,16 +346,16 @@ fn standard_input_holds_records_one_after_the_other() {
         (
             good[..good.len() - 9].to_owned(),
             2,
-            expect![[r#"
+            expect![[r"
             bench: cannot use - as a record: it is not whole JSON (EOF while parsing a string at line 107 column 79)
-        "#]],
+        "]],
         ),
         (
             String::new(),
             2,
-            expect![[r#"
+            expect![[r"
             bench: cannot use - as a record: it is not whole JSON (EOF while parsing a value at line 1 column 0)
-        "#]],
+        "]],
         ),
     ] {
         let mut child = command(directory.path(), &["-"])
@@ -383,12 +383,12 @@ fn numbers_beyond_all_bounds() {
     check(
         text.replace("\"gflops\": 300.0", "\"gflops\": 1e999"),
         2,
-        &expect![[r#"
+        &expect![[r"
             bench: cannot use r/bad.json as a record: number out of range at line 82 column 25
-        "#]],
-        &expect![[r#"
+        "]],
+        &expect![[r"
             bench: r/bad.json is left out: number out of range at line 82 column 25
-        "#]],
+        "]],
     );
 }
 

@@ -17,7 +17,7 @@ fn two_hosts_side_by_side() {
     let outcome = compare(directory.path(), &["."]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert_eq!(outcome.stderr, "");
-    expect![[r#"
+    expect![[r"
         2 sides, 2 records
 
         matmul-norm n=1000 f64, 16 threads, AVX2, OpenBLAS 0.3.21
@@ -27,7 +27,7 @@ fn two_hosts_side_by_side() {
 
         ratio: the median to that of fast, above 1 is faster
         interval s: 95 % for the samples of one run; other runs may lie outside of it
-    "#]]
+    "]]
     .assert_eq(&outcome.stdout);
     // By its host or by its file, either may be the reference, also a file that is not among those that are named.
     for words in [
@@ -45,9 +45,9 @@ fn two_hosts_side_by_side() {
     }
     let outcome = compare(directory.path(), &["--reference", "gone", "."]);
     assert_eq!(outcome.code, Some(2));
-    expect![[r#"
+    expect![[r"
         bench: cannot compare with 'gone': no record is of such a host, and there is no such file (there are fast, slow)
-    "#]].assert_eq(&outcome.stderr);
+    "]].assert_eq(&outcome.stderr);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn the_other_formats() {
     let directory = tempfile::tempdir().unwrap();
     two_hosts(directory.path());
     let markdown = compare(directory.path(), &[".", "--format", "markdown"]);
-    expect![[r#"
+    expect![[r"
         2 sides, 2 records
 
         ### matmul-norm n=1000 f64, 16 threads, AVX2, OpenBLAS 0.3.21
@@ -67,14 +67,14 @@ fn the_other_formats() {
 
         - ratio: the median to that of fast, above 1 is faster
         - interval s: 95 % for the samples of one run; other runs may lie outside of it
-    "#]]
+    "]]
     .assert_eq(&markdown.stdout);
     let csv = compare(directory.path(), &[".", "--format", "csv"]);
-    expect![[r#"
+    expect![[r"
         kernel,kernel_version,n,dtype,panel_rows,threads,driver,isa,blas,host,is_reference,unit,median,low,high,interval,ratio,ratio_low,ratio_high,percent_of_peak,runs,runs_left_out,samples_failed,grade,means_differ
         matmul-norm,1,1000,f64,,16,team,AVX2,OpenBLAS 0.3.21,fast,true,GFLOPS,502.5,500,505,samples,,,,,1,0,0,QUICK,
         matmul-norm,1,1000,f64,,16,team,AVX2,OpenBLAS 0.3.21,slow,false,GFLOPS,452.5,450,455,samples,0.900497512437811,0.8910891089108911,0.91,,1,0,0,QUICK,
-    "#]].assert_eq(&csv.stdout);
+    "]].assert_eq(&csv.stdout);
     let json = compare(directory.path(), &[".", "--format", "json"]);
     let value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(value["reference"], "fast");
@@ -130,9 +130,9 @@ fn runs_of_a_host_are_taken_together_by_their_medians() {
     // What is open is named, not guessed.
     let outcome = compare(directory.path(), &[".", "--reference", "a"]);
     assert_eq!(outcome.code, Some(2));
-    expect![[r#"
+    expect![[r"
         bench: cannot compare with 'a': it may be any of a (bundle none), a (bundle 9f86d081884c7d65) (name one of these, or a file)
-    "#]].assert_eq(&outcome.stderr);
+    "]].assert_eq(&outcome.stderr);
 }
 
 #[test]
@@ -150,13 +150,13 @@ fn other_means_are_refused_unless_asked_for() {
     let words = [".", "--reference", "small"];
     let outcome = compare(directory.path(), &words);
     assert_eq!(outcome.code, Some(5));
-    expect![[r#"
+    expect![[r"
         bench: cannot compare: large: matmul-norm n=1000 f64: threads 64 against 16, ISA AVX512 against AVX2 (try --anyway)
-    "#]].assert_eq(&outcome.stderr);
+    "]].assert_eq(&outcome.stderr);
     assert!(!outcome.stdout.contains("1.796"), "{}", outcome.stdout);
     let outcome = compare(directory.path(), &[&words[..], &["--anyway"]].concat());
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    expect![[r#"
+    expect![[r"
         2 sides, 2 records
 
         matmul-norm n=1000 f64, by different means
@@ -170,7 +170,7 @@ fn other_means_are_refused_unless_asked_for() {
 
         What differs between them:
           BLAS core: SkylakeX: large; Zen: small
-    "#]]
+    "]]
     .assert_eq(&outcome.stdout);
 }
 
@@ -180,17 +180,17 @@ fn one_host_is_nothing_to_compare_and_its_files_are() {
     write(directory.path(), &record(1, "only", &SIX));
     let outcome = compare(directory.path(), &["."]);
     assert_eq!(outcome.code, Some(5));
-    expect![[r#"
+    expect![[r"
         bench: cannot compare: there is only one record (name others)
-    "#]]
+    "]]
     .assert_eq(&outcome.stderr);
     assert!(outcome.stdout.contains("502.5"), "{}", outcome.stdout);
     write(directory.path(), &record(2, "only", &SIX));
     let outcome = compare(directory.path(), &["."]);
     assert_eq!(outcome.code, Some(5));
-    expect![[r#"
+    expect![[r"
         bench: cannot compare: all 2 records are of only in one state (try --by file, or --reference with a file)
-    "#]].assert_eq(&outcome.stderr);
+    "]].assert_eq(&outcome.stderr);
     let outcome = compare(directory.path(), &[".", "--by", "file"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(outcome.stdout.contains("~1.000"), "{}", outcome.stdout);
@@ -224,9 +224,9 @@ fn a_host_that_computes_something_else_is_called_out() {
         );
     }
     let outcome = compare(directory.path(), &["."]);
-    expect![[r#"
+    expect![[r"
         bench: possible silent data corruption: node4 computed another norm than node2: matmul-norm n=1000 f64, seed 3: 250002.00025000202 against 250002, relative 1.00e-9 where 2.59e-13 is possible (./node4-20260102T030405Z-00000004.json); most others agree with each other, so this host or its program errs silently
-    "#]].assert_eq(&outcome.stderr);
+    "]].assert_eq(&outcome.stderr);
     assert!(outcome.stdout.contains("POSSIBLE SILENT DATA CORRUPTION:"));
     // With one other host only, either may be wrong.
     for id in 2..=3 {
@@ -262,7 +262,7 @@ fn invalid_runs_are_shown_and_marked() {
     write(directory.path(), &sealed(alone));
     let outcome = compare(directory.path(), &[".", "--reference", "good"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    expect![[r#"
+    expect![[r"
         3 sides, 4 records
 
         matmul-norm n=1000 f64, 16 threads, AVX2, OpenBLAS 0.3.21
@@ -274,7 +274,7 @@ fn invalid_runs_are_shown_and_marked() {
         ratio: the median to that of good, above 1 is faster
         interval s: 95 % for the samples of one run; other runs may lie outside of it
         runs m of n: the others are graded INVALID or have no verified sample
-    "#]]
+    "]]
     .assert_eq(&outcome.stdout);
 }
 
@@ -296,10 +296,10 @@ fn what_differs_between_environments_is_named_and_only_that() {
         .lines()
         .skip_while(|line| *line != "What differs between them:")
         .collect();
-    expect![[r#"
+    expect![[r"
         What differs between them:
           microcode: 0x8301034: one; 0x8301072: two
-          CPU quota: none: one; 8 CPUs: two"#]]
+          CPU quota: none: one; 8 CPUs: two"]]
     .assert_eq(&differences.join("\n"));
 }
 
