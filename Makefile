@@ -3,12 +3,13 @@
 PACKAGES := gcc libc6-dev pkg-config libhwloc-dev libudev-dev libopenblas-pthread-dev python3-pip
 TEST_PACKAGES := squashfs-tools docker.io busybox-static minisign umoci skopeo docker-registry openssl debootstrap python3 \
 	libopenblas0-pthread libopenblas0-openmp libopenblas0-serial libblis4-pthread libblis4-openmp libblas3
+EXCHANGE_PACKAGES := git python3-venv hyperfine libbenchmark-tools
 BENCH_PACKAGES := python3-venv squashfuse squashfs-tools debootstrap
 CARGO ?= cargo
 # The second OpenBLAS in bench.run, newer than Debian's. `make bench.run BLAS=` packs none.
 BLAS := $(if $(filter x86_64,$(shell uname -m)),target/blas/libscipy_openblas.so)
 
-.PHONY: run test article lint setup setup-test setup-bench speed start codec clean FORCE
+.PHONY: run test article exchange-check lint setup setup-test setup-exchange setup-bench speed start codec clean FORCE
 
 run: bench.run
 	./bench.run --size small
@@ -16,8 +17,9 @@ run: bench.run
 # Debian packages that are missing, by name; nothing is asked or changed when none is.
 setup: WANTED = $(PACKAGES)
 setup-test: WANTED = $(PACKAGES) $(TEST_PACKAGES)
+setup-exchange: WANTED = $(EXCHANGE_PACKAGES)
 setup-bench: WANTED = $(BENCH_PACKAGES)
-setup setup-test setup-bench:
+setup setup-test setup-exchange setup-bench:
 	@./.ci/install-packages $(WANTED)
 
 bench.run: target/release/bench target/release/bundle $(BLAS)
@@ -38,6 +40,10 @@ test: setup-test bench.run
 # The article about Enroot's bundles, step by step, with a registry of its own. Takes root, and Debian's and PyPI's packages.
 article: setup-test bench.run
 	tests/article/article.py
+
+# What `bench export` writes, read by the programs that it is for: they come from Debian and PyPI.
+exchange-check: setup-exchange target/release/bench
+	tests/exchange/validate.py target/release/bench
 
 # The program `bundle` for hosts with another C library.
 bundle.run: bench.run

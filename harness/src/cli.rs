@@ -7,7 +7,9 @@
 mod ab;
 mod check;
 mod compare;
+mod export;
 pub mod history;
+mod import;
 mod measured;
 mod run;
 mod topology;
@@ -24,7 +26,9 @@ use crate::{output, software};
 pub use ab::AbArgs;
 pub use check::{CheckArgs, Format as CheckFormat};
 pub use compare::{By, CompareArgs, Format as CompareFormat, Sort};
+pub use export::ExportArgs;
 pub use history::HistoryArgs;
+pub use import::ImportArgs;
 pub use measured::{ComparingArgs, MeasuredArgs};
 pub use run::RunArgs;
 pub use topology::TopologyArgs;
@@ -60,6 +64,10 @@ pub enum Command {
     Check(Box<CheckArgs>),
     /// Show what this machine is made of and where threads would run
     Topology(TopologyArgs),
+    /// Write records in the format of another program
+    Export(ExportArgs),
+    /// Make a record of another program's output
+    Import(ImportArgs),
     /// Show one value a run over commits or time, and where it changed
     History(HistoryArgs),
     /// Print a completion script for a shell

@@ -4,7 +4,7 @@ use clap::CommandFactory;
 
 use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Failure};
-use crate::{ab, check, compare, history, output, run, topology_command};
+use crate::{ab, check, compare, export, history, import, output, run, topology_command};
 
 /// Does what the command line asks for.
 ///
@@ -19,6 +19,8 @@ pub fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Ab(args)) => ab::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Topology(args)) => topology_command::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
         Some(Command::History(args)) => history::run(&args),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

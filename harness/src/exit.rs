@@ -59,9 +59,10 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // One line, whatever the parts bring along.
+        // One line without commands to the terminal, whatever the parts (names of files, words of records) bring along.
         let text = self.error.to_string();
-        f.write_str(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        f.write_str(&reports::compare::clean(&line))
     }
 }
 
@@ -79,8 +80,8 @@ mod tests {
 
     #[test]
     fn a_failure_is_one_line() {
-        let failure = Failure::usage(anyhow::anyhow!("cannot\n\n  do  this"));
-        assert_eq!(failure.to_string(), "cannot do this");
+        let failure = Failure::usage(anyhow::anyhow!("cannot\n\n  do  \u{1b}[2Jthis"));
+        assert_eq!(failure.to_string(), "cannot do \\u{1b}[2Jthis");
         assert_eq!(failure.exit as u8, 2);
     }
 }

@@ -6,6 +6,7 @@ mod json;
 use std::path::Path;
 
 use reports::history_text::{self, Listing};
+use results::accepted::AcceptedFile;
 use results::change_points::Settings;
 use results::history::index;
 use results::history::series::{History, Options, PointOf, history};
@@ -54,6 +55,8 @@ pub fn run(args: &HistoryArgs) -> Result<Exit, Failure> {
             },
         },
     );
+    let accepted = AcceptedFile::read(&args.accepted).map_err(Failure::usage)?;
+    history.accept(&accepted);
     if let [(one, other), ..] = &history.conflicts[..] {
         return Err(Failure::usage(anyhow::anyhow!(
             "cannot tell which of {one} and {other} is right: they are records of the same run and differ (remove one)"

@@ -16,12 +16,14 @@ mod cpu_time;
 pub mod energy;
 pub mod estimate;
 pub mod exit;
+pub mod export;
 #[cfg(test)]
 mod fakehost;
 pub mod frequency;
 pub mod grid;
 pub mod history;
 pub mod host;
+pub mod import;
 pub mod interrupt;
 pub mod libraries;
 pub mod limit;

@@ -17,6 +17,19 @@ pub fn print_line(line: &str) -> Result<(), Failure> {
         .map_err(|error| failure(&error))
 }
 
+/// Prints text that brings its own line ends along.
+///
+/// # Errors
+///
+/// When standard output takes no more.
+pub fn print_text(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| failure(&error))
+}
+
 /// A text as one word of a shell: as it is, or in quotes where it holds anything that a shell reads as more than a letter.
 pub fn as_word(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);

@@ -248,6 +248,7 @@ mod tests {
             stability: None,
             energy: None,
             grade: None,
+            imported: None,
             warnings: Vec::new(),
             samples_sha256: None,
         }

@@ -303,6 +303,7 @@ fn empty_record(plan: &Plan) -> Record {
         stability: None,
         energy: None,
         grade: None,
+        imported: None,
         warnings,
         samples_sha256: None,
     }

@@ -147,7 +147,7 @@ pub fn verify_observed<T: Element>(
             error: (norm - recomputed).abs() / recomputed,
             error_bound: f64::UNIT_ROUNDOFF * (n as f64).max(16.0),
             expected: expected_norm(n),
-            tolerance: NORM_DEVIATIONS * norm_deviation(n),
+            tolerance: norm_tolerance(n),
             norm,
         }),
         ..of_product(a, b, c, team)
@@ -189,6 +189,11 @@ pub fn expected_norm(n: usize) -> f64 {
 pub fn norm_deviation(n: usize) -> f64 {
     let n = n as f64;
     (n * n / 24.0 + n / 144.0).sqrt()
+}
+
+/// How far ‖A·B‖ may be from its expectation.
+pub fn norm_tolerance(n: usize) -> f64 {
+    NORM_DEVIATIONS * norm_deviation(n)
 }
 
 /// The largest |(C·x)ᵢ − (A·(B·x))ᵢ| / (√(n+2) · ‖Aᵢ‖ · ‖B‖ · ‖x‖) over all rows; NaN when any row's is.

@@ -32,6 +32,8 @@ const LABEL_ROW: i32 = 18;
 
 /// More series than this make a picture that nobody reads.
 const SERIES_MAX: usize = 12;
+/// The commits of more changes than this are not named.
+const NAMED_MAX: usize = 4;
 /// More points than this are drawn as the range of each column.
 const DOTS_MAX: usize = 900;
 
@@ -85,9 +87,9 @@ fn scene(history: &History) -> Scene {
     scene
 }
 
-/// Text in at most two lines across the picture. Returns where the next line would be.
+/// Text in at most three lines across the picture. Returns where the next line would be.
 fn lines(scene: &mut Scene, mut y: i32, text: &str, size: i32, color: RGBColor) -> i32 {
-    for line in font::wrapped(&font::clean(text), size, ROOM, 2) {
+    for line in font::wrapped(&font::clean(text), size, ROOM, 3) {
         let at = (MARGIN, y + size / 2);
         scene.text(Text::new(line, at, size).colored(color));
         y += size + 6;
@@ -139,7 +141,7 @@ fn panel(scene: &mut Scene, y: i32, series: &Series) -> i32 {
         .map(|at| band(series, at))
         .collect();
     let (low, high) = extent(series, &bands);
-    let labels = labels(series);
+    let (labels, unlabelled) = labels(series);
     let rows = labels.iter().map(|label| label.row + 1).max().unwrap_or(0);
     let top = y + 4 + LABEL_ROW * i32::try_from(rows).unwrap_or(0);
     let place = Place {
@@ -155,7 +157,12 @@ fn panel(scene: &mut Scene, y: i32, series: &Series) -> i32 {
             place.edge(change.at.plausible.end - 1),
         );
         let color = color(&change).0;
-        dashed(scene, place.edge(change.at.index), place.y, color);
+        let x = place.edge(change.at.index);
+        if change.accepted.is_some() {
+            scene.line((x, place.y.1), (x, place.y.0), 2, color);
+        } else {
+            dashed(scene, x, place.y, color);
+        }
         if to > from {
             // Where else it may have been: a bar along the bottom.
             scene.line((from, place.y.0 - 2), (to, place.y.0 - 2), 4, color);
@@ -163,16 +170,20 @@ fn panel(scene: &mut Scene, y: i32, series: &Series) -> i32 {
     }
     draw_points(scene, &place);
     draw_levels(scene, &place);
-    for label in labels {
-        let at = (
-            label.x,
-            y + LABEL_ROW * i32::try_from(label.row).unwrap_or(0) + LABEL_ROW / 2,
-        );
-        let text = Text::new(label.text, at, SMALL_SIZE).colored(label.color);
-        scene.text(text.anchored(label.anchor));
+    for (index, label) in labels.iter().enumerate() {
+        let middle = y + LABEL_ROW * i32::try_from(label.row).unwrap_or(0) + LABEL_ROW / 2;
+        let hidden = labels
+            .iter()
+            .enumerate()
+            .any(|(at, other)| at != index && other.row > label.row && other.covers(label.x));
+        if !hidden {
+            scene.line((label.x, middle + 8), (label.x, top), 1, label.color);
+        }
+        let text = Text::new(&label.text, (label.text_x(), middle), SMALL_SIZE);
+        scene.text(text.colored(label.color).anchored(label.anchor));
     }
     newest(scene, &place);
-    days(scene, &place)
+    days(scene, &place, unlabelled)
 }
 
 /// Two standard deviations to both sides of a level, by the median deviation of its points.
@@ -287,61 +298,89 @@ fn color(change: &Change) -> (RGBColor, RGBColor) {
 
 /// What stands over a change point.
 struct Label {
+    /// Where its line is.
     x: i32,
+    /// Whether the text begins or ends there.
     anchor: Anchor,
     row: usize,
     text: String,
     color: RGBColor,
 }
 
-/// Labels in as few rows as there can be without one lying on another; the lowest row is the last. Each begins with an
-/// arrow, so that nothing rests on its colour.
-fn labels(series: &Series) -> Vec<Label> {
+impl Label {
+    /// Where the text begins or ends: its arrow stands over the line.
+    fn text_x(&self) -> i32 {
+        let half_an_arrow = SMALL_SIZE * 2 / 5;
+        match self.anchor {
+            Anchor::End => self.x + half_an_arrow,
+            _ => self.x - half_an_arrow,
+        }
+    }
+
+    /// From left to right.
+    fn extent(&self) -> (i32, i32) {
+        Text::new(&self.text, (self.text_x(), 0), SMALL_SIZE)
+            .anchored(self.anchor)
+            .extent()
+    }
+
+    fn covers(&self, x: i32) -> bool {
+        let (left, right) = self.extent();
+        (left - 2..=right + 2).contains(&x)
+    }
+}
+
+/// Labels in rows without one lying on another, the first change's on top, and how many changes have none for want of room.
+/// Each has an arrow, so that nothing rests on its colour; the commits are named while there are few.
+fn labels(series: &Series) -> (Vec<Label>, usize) {
     const ROWS_MAX: usize = 6;
     let place = Place {
         series,
         span: Span::between(0.0, 1.0),
         y: (1, 0),
     };
+    let count = series.segmentation.changes.len();
     let mut ends: Vec<i32> = Vec::new();
     let mut labels = Vec::new();
     for change in series.changes() {
         let arrow = if change.at.ratio < 1.0 { '▼' } else { '▲' };
         let x = place.edge(change.at.index);
-        let mut text = format!("{arrow} {}", percent(&change));
-        if let Some(range) = range(&change) {
-            text = format!("{text}, {range}");
+        let range = range(&change).filter(|_| count <= NAMED_MAX);
+        let words = match range {
+            Some(range) => format!("{}, {range}", percent(&change)),
+            None => percent(&change),
+        };
+        let words = if change.accepted.is_some() {
+            format!("{words}, accepted")
+        } else {
+            words
+        };
+        let words = font::ellipsized(&font::clean(&words), SMALL_SIZE, ROOM * 2 / 3);
+        let mut label = Label {
+            x,
+            anchor: Anchor::Start,
+            row: 0,
+            text: format!("{arrow} {words}"),
+            color: color(&change).1,
+        };
+        if label.extent().1 > WIDTH - MARGIN {
+            label.anchor = Anchor::End;
+            label.text = format!("{words} {arrow}");
         }
-        let text = font::ellipsized(&font::clean(&text), SMALL_SIZE, ROOM * 2 / 3);
-        let width = font::width(&text, SMALL_SIZE);
-        let anchor = if x + width <= WIDTH - MARGIN {
-            Anchor::Start
-        } else {
-            Anchor::End
-        };
-        let left = if anchor == Anchor::Start {
-            x
-        } else {
-            x - width
-        };
+        let (left, right) = label.extent();
         let row = ends.iter().position(|end| *end + 10 < left);
-        let row = row.unwrap_or(ends.len());
-        if row >= ROWS_MAX {
+        label.row = row.unwrap_or(ends.len());
+        if label.row >= ROWS_MAX {
             continue;
         }
-        if row == ends.len() {
-            ends.push(0);
+        match ends.get_mut(label.row) {
+            Some(end) => *end = right,
+            None => ends.push(right),
         }
-        ends[row] = left + width;
-        labels.push(Label {
-            x,
-            anchor,
-            row,
-            text,
-            color: color(&change).1,
-        });
+        labels.push(label);
     }
-    labels
+    let unlabelled = count - labels.len();
+    (labels, unlabelled)
 }
 
 /// The newest level's figure at the end of its line.
@@ -358,7 +397,7 @@ fn newest(scene: &mut Scene, place: &Place) {
 }
 
 /// The days of the first and the last point, and what lies between them. Returns where the panel ends.
-fn days(scene: &mut Scene, place: &Place) -> i32 {
+fn days(scene: &mut Scene, place: &Place, unlabelled: usize) -> i32 {
     let (bottom, _) = place.y;
     scene.line((PLOT.0, bottom), (PLOT.1, bottom), 1, palette::AXIS);
     let y = bottom + 16;
@@ -368,11 +407,15 @@ fn days(scene: &mut Scene, place: &Place) -> i32 {
     };
     let first = Text::new(font::clean(&date(first)), (PLOT.0 + INSET, y), SMALL_SIZE);
     let last = Text::new(font::clean(&date(last)), (PLOT.1, y), SMALL_SIZE).anchored(Anchor::End);
-    let what = if points.iter().any(|point| point.runs > 1) {
+    let mut what = if points.iter().any(|point| point.runs > 1) {
         format!("{} commits", points.len())
     } else {
         format!("{} runs", points.len())
     };
+    if unlabelled > 0 {
+        // What has no label is in the list all the same.
+        what = format!("{what}, {unlabelled} labels left out");
+    }
     let middle = (i32::midpoint(PLOT.0, PLOT.1), y);
     scene.text(Text::new(figures::grouped(&what), middle, SMALL_SIZE).anchored(Anchor::Middle));
     if points.len() > 1 {
@@ -384,14 +427,22 @@ fn days(scene: &mut Scene, place: &Place) -> i32 {
 
 /// What the marks mean.
 fn legend(scene: &mut Scene, y: i32, shown: &[Series]) -> i32 {
-    let has_changes = shown
-        .iter()
-        .any(|series| !series.segmentation.changes.is_empty());
-    let mut text =
-        "Dots: the median of each run or commit. Lines: levels; shaded: where 95 of 100 runs lie."
-            .to_owned();
-    if has_changes {
-        text.push_str(" Dashed: change points, with the commits they lie between.");
+    let changes: Vec<Change> = shown.iter().flat_map(Series::changes).collect();
+    let mut text = "Dots: the median of each run or commit. Lines: levels; shaded: where about 95 of 100 runs lie.".to_owned();
+    if !changes.is_empty() {
+        text.push_str(" Dashed: changes");
+        let is_named = |series: &&Series| series.segmentation.changes.len() <= NAMED_MAX;
+        let mut named = shown.iter().filter(is_named).flat_map(Series::changes);
+        if named.any(|change| range(&change).is_some()) {
+            text.push_str(", with the commits they lie between");
+        }
+        if changes.iter().any(|change| change.at.plausible.len() > 1) {
+            text.push_str("; a bar at the foot: where else they may have been");
+        }
+        if changes.iter().any(|change| change.accepted.is_some()) {
+            text.push_str("; not dashed: accepted");
+        }
+        text.push('.');
     }
     if shown.is_empty() {
         "There is nothing to draw.".clone_into(&mut text);

@@ -67,7 +67,7 @@ pub fn markdown(listing: Listing) -> String {
                 interval(&change),
                 rate(series, change.from),
                 rate(series, change.to),
-                escaped(&between(&change)),
+                escaped(&format!("{}{}", between(&change), accepted(&change))),
                 p_value(change.at.p_value),
             );
         }
@@ -196,14 +196,23 @@ fn extent(series: &Series) -> String {
 /// A change in one line.
 pub fn change_line(series: &Series, change: &Change) -> String {
     format!(
-        "{} ({}), {} -> {}, {}, p {}",
+        "{} ({}), {} -> {}, {}, p {}{}",
         percent(change),
         interval(change),
         figure(series, change.from),
         rate(series, change.to),
         between(change),
         p_value(change.at.p_value),
+        accepted(change),
     )
+}
+
+/// Why it is intended, if it is.
+fn accepted(change: &Change) -> String {
+    change.accepted.map_or_else(String::new, |acceptance| {
+        let day: String = acceptance.accepted_utc.chars().take(10).collect();
+        format!(", accepted {day}: {}", acceptance.reason)
+    })
 }
 
 /// By how much and which way.

@@ -54,7 +54,7 @@ pub enum By {
 /// What the others are held against.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Reference {
-    /// The first side.
+    /// The first side that has a figure.
     #[default]
     First,
     /// The side of this label, or the host of this name.
@@ -226,7 +226,13 @@ pub enum CompareError {
 /// When the reference is not among them.
 pub fn compare(runs: &[LoadedRecord<Run>], request: &Request) -> Result<Comparison, CompareError> {
     let (sides, side_of) = sides::sides(runs, request);
-    let reference = sides::reference(&sides, request)?;
+    let has_figure = |run: &LoadedRecord<Run>| {
+        let mut cases = run.record.cases.iter();
+        cases.any(|case| case.median.is_some())
+    };
+    let first = runs.iter().position(has_figure).unwrap_or(0);
+    let first_side = side_of.get(first).copied().unwrap_or(0);
+    let reference = sides::reference(&sides, first_side, request)?;
     let (groups, refused) = rows::groups(runs, &side_of, &sides, reference, request);
     let environments: Vec<Vec<&Environment>> = sides
         .iter()

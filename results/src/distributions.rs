@@ -103,7 +103,7 @@ mod tests {
             (2.042, 30.0, 0.05),
             (3.646, 30.0, 0.001),
             (1.960, 1e6, 0.05),
-            (4.437, 8.0, 0.002_172),
+            (5.041, 8.0, 0.001),
         ] {
             let found = student_two_sided(t, degrees_of_freedom);
             assert!(

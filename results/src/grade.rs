@@ -14,6 +14,7 @@
 //!   without warm-up;
 //! - a case whose median is not known to 5 % ([`HALF_WIDTH_MAX`]); with too few samples for an interval of the median, one whose
 //!   samples spread over more than 10 % ([`SPREAD_MAX_PERCENT`]);
+//! - another program measured it ([`crate::imported`]): products were not verified, and nothing is known of the host's state;
 //! - steal and other processes' CPU time could not be read although there was time enough to see them.
 //!
 //! **VALID**: everything else.
@@ -109,6 +110,7 @@ pub fn grade(record: &Record) -> Graded {
     findings.extend(too_short(cases));
     findings.extend(no_warmup(cases));
     findings.extend(spread(cases));
+    findings.extend(imported(record));
     // Stable: within a grade the order of the rules stays.
     findings.sort_by_key(|(grade, _)| std::cmp::Reverse(*grade));
     Graded {
@@ -118,6 +120,12 @@ pub fn grade(record: &Record) -> Graded {
 }
 
 type Finding = Option<(Grade, String)>;
+
+fn imported(record: &Record) -> Finding {
+    record.imported.as_ref()?;
+    let reason = "another program measured this: of the products only the norm was checked";
+    Some((Grade::Quick, reason.to_owned()))
+}
 
 fn verification(cases: &[Case]) -> Finding {
     let all: usize = cases.iter().map(|case| case.samples.len()).sum();

@@ -3,6 +3,7 @@
 //! The records are the history. [`index`] is a copy of what is needed of them beside them, so that a hundred thousand need not
 //! be read again; [`series`] makes series of runs that may be compared.
 
+mod acceptance;
 pub mod index;
 pub mod series;
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::conditions::Conditions;
 use crate::energy::Energy;
 use crate::grade::Graded;
+use crate::imported::Imported;
 use crate::library::{LibraryFile, NamedLibrary};
 use crate::limits::{FmaPeak, Limits};
 use crate::number::nan_as_null;
@@ -46,6 +47,9 @@ pub struct Record {
     /// How far the figures can be relied upon, by the rules of [`crate::grade`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grade: Option<Graded>,
+    /// Where this was read from, when another program measured it; absent when `bench` did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
     /// What a reader should know before trusting the figures; empty when there is nothing.
     pub warnings: Vec<String>,
     /// SHA-256, hexadecimal, over the cases and their samples as [`crate::samples_digest`] defines it; absent in records from

@@ -14,6 +14,7 @@ pub mod image;
 pub mod leftovers;
 pub mod process;
 pub mod quota;
+pub mod records;
 pub mod registry;
 pub mod seccomp;
 pub mod site;

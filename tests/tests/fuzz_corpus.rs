@@ -6,7 +6,7 @@ use std::fs;
 
 use bundle_squashfs::Image;
 use tests::damage::Random;
-use tests::{hostile, steering};
+use tests::{hostile, records, steering};
 
 /// So many changed inputs are tried of each target. They take a few seconds together.
 const MUTATION_COUNT: usize = 4000;
@@ -105,6 +105,11 @@ fn passwd() {
 #[test]
 fn configuration() {
     replay("configuration", steering::configuration);
+}
+
+#[test]
+fn record() {
+    replay("record", records::record);
 }
 
 /// The control: a sound image is read to its end, and its server answers.

@@ -56,7 +56,11 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "FILE")]
     pub png: Option<PathBuf>,
 
-    /// Exit with 1 when the newest level of a series is lower than the one before
+    /// Where bench check keeps accepted changes: they are marked, and fail nothing
+    #[arg(long, default_value = ".bench-accepted.json", value_name = "FILE.json")]
+    pub accepted: PathBuf,
+
+    /// Exit with 1 when the newest level of a series is lower than the one before, and that was not accepted
     #[arg(long)]
     pub fail_on_change: bool,
 }

@@ -58,6 +58,7 @@ fn change(change: &Change) -> Value {
         "bad_started_utc": change.bad.started_utc,
         "commits_between": change.commits_between(),
         "is_regression": change.is_regression(),
+        "accepted": change.accepted.map(|it| json!({ "reason": it.reason, "accepted_utc": it.accepted_utc })),
     })
 }
 

@@ -104,7 +104,7 @@ fn ratio(ratio: &Ratio) -> String {
     } else {
         ""
     };
-    format!("{open}{}", beside(ratio.value, ratio.value, 0.0))
+    format!("{open}{:.3}", ratio.value)
 }
 
 /// What the signs in these groups mean, a sentence each.

@@ -13,7 +13,12 @@ fn runs(levels: &[(usize, f64)], n: usize, with_commits: bool) -> Vec<Run> {
             runs.push(Run {
                 file: format!("{id}-{n}.json"),
                 id: format!("{id}-{n}"),
-                started_utc: format!("2026-{:02}-{:02}T00:00:00Z", 1 + id / 28 % 12, 1 + id % 28),
+                started_utc: format!(
+                    "{}-{:02}-{:02}T00:00:00Z",
+                    2026 + id / 336,
+                    1 + id / 28 % 12,
+                    1 + id % 28
+                ),
                 commit: with_commits
                     .then(|| format!("{:012x}", 0x00ab_cdef_1234_u64 * (id as u64 + 1))),
                 hostname: "<host>&co".to_owned(),
@@ -76,6 +81,16 @@ fn histories() -> Vec<(&'static str, History)> {
         ),
         ("many changes", of(&runs(&many, 100, true))),
         (
+            "crowded",
+            of(&runs(
+                &(0..60)
+                    .map(|at| (6, if at % 2 == 0 { 100.0 } else { 80.0 }))
+                    .collect::<Vec<_>>(),
+                100,
+                true,
+            )),
+        ),
+        (
             "many points",
             of(&runs(&[(2000, 10.0), (1500, 8.0)], 100, false)),
         ),
@@ -136,6 +151,7 @@ fn every_picture_can_be_drawn_and_escapes_what_records_say() {
 fn a_change_is_drawn_with_its_commits() {
     let history = &histories()[2].1;
     let labels: Vec<String> = labels(&history.series[0])
+        .0
         .into_iter()
         .map(|label| label.text)
         .collect();
@@ -144,5 +160,8 @@ fn a_change_is_drawn_with_its_commits() {
         labels[0].starts_with("▼ 9.6 % slower, ") && labels[0].contains(".."),
         "{labels:?}"
     );
-    assert!(labels[1].starts_with("▲ 11 % faster, "), "{labels:?}");
+    assert!(
+        labels[1].starts_with("11 % faster, ") && labels[1].ends_with('▲'),
+        "{labels:?}"
+    );
 }

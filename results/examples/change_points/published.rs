@@ -11,7 +11,7 @@ const P_VALUE_MAX: f64 = 0.001;
 /// How far the second of two compared parts reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// To the end of what is searched: the e-divisive means that Hunter was published with (MongoDB's implementation).
+    /// To the end of what is searched: the e-divisive means that Hunter was published with (the one of signal-processing-algorithms).
     End,
     /// Wherever the two parts differ most (Matteson and James 2014), as in Apache Otava since 2025.
     Any,

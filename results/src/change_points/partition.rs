@@ -77,12 +77,19 @@ fn levels(logs: &[f64], noise: Noise, segment_min: usize) -> Vec<f64> {
         })
         .collect();
     medians.sort_by(f64::total_cmp);
+    // From the least one on, so that the values' unit moves no level between them.
+    let Some(first) = medians.first().copied() else {
+        return Vec::new();
+    };
     let mut step = LEVEL_STEP * noise.least_scale();
     loop {
-        let mut cells: Vec<f64> = medians.iter().map(|log| (log / step).round()).collect();
-        cells.dedup_by(|a, b| a.to_bits() == b.to_bits());
+        let mut cells: Vec<f64> = medians
+            .iter()
+            .map(|log| ((log - first) / step).round())
+            .collect();
+        cells.dedup();
         if cells.len() <= LEVELS_MAX {
-            return cells.into_iter().map(|cell| cell * step).collect();
+            return cells.into_iter().map(|cell| first + cell * step).collect();
         }
         step *= 2.0;
     }

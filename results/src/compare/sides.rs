@@ -45,10 +45,16 @@ fn has_own_side(request: &Request) -> bool {
     request.reference == Reference::FirstRecord
 }
 
-/// The side that the others are held against.
-pub(super) fn reference(sides: &[Side], request: &Request) -> Result<usize, CompareError> {
-    let Reference::Named(name) = &request.reference else {
-        return Ok(0);
+/// The side that the others are held against; `first` is the one when nothing is asked for.
+pub(super) fn reference(
+    sides: &[Side],
+    first: usize,
+    request: &Request,
+) -> Result<usize, CompareError> {
+    let name = match &request.reference {
+        Reference::First => return Ok(first),
+        Reference::FirstRecord => return Ok(0),
+        Reference::Named(name) => name,
     };
     if let Some(index) = sides.iter().position(|side| side.label == *name) {
         return Ok(index);

@@ -58,6 +58,17 @@ pub struct Series {
     pub points: Vec<Point>,
     /// The points cut at their change points.
     pub segmentation: Segmentation,
+    /// For each change point whether it is intended, see [`History::accept`].
+    pub accepted: Vec<Option<Acceptance>>,
+}
+
+/// Why a change is intended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Acceptance {
+    /// The reason that was given.
+    pub reason: String,
+    /// When, RFC 3339 in UTC.
+    pub accepted_utc: String,
 }
 
 /// A run, or the runs of one commit.
@@ -92,6 +103,8 @@ pub struct Change<'a> {
     pub good: &'a Point,
     /// The first point that surely has the new one.
     pub bad: &'a Point,
+    /// Why it is intended, if it is.
+    pub accepted: Option<&'a Acceptance>,
 }
 
 impl Change<'_> {
@@ -120,14 +133,15 @@ impl Series {
                 to: segments[at + 1].level,
                 good: &self.points[change.plausible.start - 1],
                 bad: &self.points[change.plausible.end - 1],
+                accepted: self.accepted.get(at).and_then(Option::as_ref),
             })
     }
 
-    /// Whether the newest level is lower than the one before.
+    /// Whether the newest level is lower than the one before, and nobody has accepted that.
     pub fn ends_in_a_regression(&self) -> bool {
         self.changes()
             .next_back()
-            .is_some_and(|it| it.is_regression())
+            .is_some_and(|it| it.is_regression() && it.accepted.is_none())
     }
 
     /// The newest level, in the points' unit.
@@ -212,6 +226,7 @@ fn series(parts: &[Part], options: Options) -> Series {
         is_bytes: first.case.is_bytes,
         segmentation: change_points(&rates, options.settings),
         points,
+        accepted: Vec::new(),
     }
 }
 
@@ -302,10 +317,10 @@ impl<'a> Commits<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn run(id: usize, commit: Option<&str>, cpu: &str, rate: f64) -> Run {
+    pub(in crate::history) fn run(id: usize, commit: Option<&str>, cpu: &str, rate: f64) -> Run {
         Run {
             file: format!("{id}.json"),
             id: format!("{id:08x}"),
@@ -339,7 +354,7 @@ mod tests {
         }
     }
 
-    fn options<'a>() -> Options<'a> {
+    pub(in crate::history) fn options<'a>() -> Options<'a> {
         Options {
             point_of: PointOf::Auto,
             commits: None,

@@ -34,6 +34,7 @@ pub(crate) fn article() -> Record {
         stability: None,
         energy: None,
         grade: None,
+        imported: None,
         warnings: vec!["the host is not idle: its load was 2.1 when the run began".to_owned()],
         samples_sha256: None,
     }
