@@ -70,7 +70,6 @@ pub(crate) fn record(id: u32, hostname: &str, gflops: &[f64]) -> Record {
         imported: None,
         warnings: Vec::new(),
         samples_sha256: None,
-        imported: None,
     })
 }
 
