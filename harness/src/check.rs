@@ -29,13 +29,12 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     };
     let accepting = accept::Accepting::new(args)?;
     let interrupt = comparing::listen()?;
-    let mut comparison = match records::named(&args.against) {
-        Some(path) => records::compare(&path, candidate, args, asked, &accepting, &interrupt)?,
-        None => {
-            let sides = [SideCommand::parse(&args.against)?, candidate];
-            let plan = Plan::new(sides, &args.measured, &args.comparing)?;
-            in_turns(&plan, asked, &accepting, &interrupt)?
-        }
+    let mut comparison = if let Some(path) = records::named(&args.against) {
+        records::compare(&path, candidate, args, asked, &accepting, &interrupt)?
+    } else {
+        let sides = [SideCommand::parse(&args.against)?, candidate];
+        let plan = Plan::new(sides, &args.measured, &args.comparing)?;
+        in_turns(&plan, asked, &accepting, &interrupt)?
     };
     accepting.accept(&mut comparison)?;
     let text = match args.format {

@@ -9,7 +9,7 @@ use reports::history_text::{self, Listing};
 use results::accepted::AcceptedFile;
 use results::change_points::Settings;
 use results::history::index;
-use results::history::series::{History, Options, PointOf, history};
+use results::history::series::{History, Options, PointOf, Series, history};
 use results::store;
 
 use crate::cli::HistoryArgs;
@@ -82,10 +82,7 @@ pub fn run(args: &HistoryArgs) -> Result<Exit, Failure> {
             Format::Markdown => history_text::markdown(listing),
         })?;
     }
-    let is_worse = history
-        .series
-        .iter()
-        .any(|series| series.ends_in_a_regression());
+    let is_worse = history.series.iter().any(Series::ends_in_a_regression);
     Ok(if args.fail_on_change && is_worse {
         Exit::Regression
     } else {

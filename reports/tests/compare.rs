@@ -35,7 +35,7 @@ fn hosts() -> Comparison {
             fixtures::failed(10_000, 700.0),
         ],
     )]);
-    broken.host.hostname = "broken".to_owned();
+    broken.host.hostname = String::from("broken");
     comparison(&[
         named("i9", &[1028.3, 1025.0, 1031.2, 1030.0, 1029.0, 1026.0]),
         named(
@@ -76,7 +76,7 @@ fn lines_fit_and_what_is_invalid_is_said_at_any_width() {
     for width in 0..150 {
         let text = reports::compare::text(&comparison, Some(width));
         assert!(text.contains("INVALID"), "{width}: {text}");
-        let widest = text.lines().map(|line| line.width()).max().unwrap();
+        let widest = text.lines().map(UnicodeWidthStr::width).max().unwrap();
         // Below that, the columns that nothing can be said without take more.
         assert!(width < 52 || widest <= width, "{width}: {widest}\n{text}");
     }

@@ -122,7 +122,7 @@ fn two_sides() {
     ];
     check_text(
         &ab(&comparison("ab", Verdict::Inconclusive, cases)),
-        &expect![[r#"
+        &expect![[r"
             A: ./main.run
             B: ./branch_<b>.run
             matmul-norm n=1000 f64, 2 threads: B is slower: 0.951 times A's speed (95 % interval 0.943 to 0.960 from 12 blocks, noise ±1.1 %)
@@ -130,7 +130,7 @@ fn two_sides() {
             matmul-norm n=5000 f64, 2 threads: inconclusive: a difference beyond 1.0 % can be neither shown nor excluded: 1.020 times A's speed (95 % interval 1.012 to 1.029 from 12 blocks, noise ±1.1 %)
             matmul-norm n=100 f64, 2 threads: inconclusive: a difference beyond 1.0 % can be neither shown nor excluded, too few blocks (6)
             warning: the host is <busy>
-            24 s: 2 processes, best of 10 repetitions each, the first 1 to warm up"#]],
+            24 s: 2 processes, best of 10 repetitions each, the first 1 to warm up"]],
     );
 }
 
@@ -142,14 +142,14 @@ fn the_gate() {
     ];
     check_text(
         &check(&comparison("check", Verdict::Regression, cases)),
-        &expect![[r#"
+        &expect![[r"
             regression: slower beyond the threshold, and confirmed, in 1 of 2 cases
               matmul-norm n=1000 f64, 2 threads: regression, 0.951 times the baseline's speed (95 % interval 0.943 to 0.960 from 12 blocks; threshold 1.6 %, noise ±1.1 %; beyond the threshold by chance p = 0.0005, slower in 6 fresh blocks alone p = 0.0156)
               matmul-norm n=1000 f64, 2 threads: pass, 1.000 times the baseline's speed (95 % interval 0.992 to 1.009 from 12 blocks; threshold 1.6 %, noise ±1.1 %)
               baseline: ./main.run
               candidate: ./branch_<b>.run
               warning: the host is <busy>
-              24 s: 2 processes, best of 10 repetitions each, the first 1 to warm up"#]],
+              24 s: 2 processes, best of 10 repetitions each, the first 1 to warm up"]],
     );
     let cases = vec![judged(1.0, GateVerdict::Pass)];
     let text = check(&comparison("check", Verdict::Pass, cases));
@@ -165,7 +165,7 @@ fn the_gate_for_ci() {
     let cases = vec![judged(0.951, GateVerdict::Regression)];
     check_text(
         &markdown(&comparison("check", Verdict::Regression, cases)),
-        &expect![[r#"
+        &expect![[r"
             ### bench check: regression
 
             | case | verdict | candidate / baseline | 95 % interval | threshold | noise |
@@ -175,6 +175,6 @@ fn the_gate_for_ci() {
             baseline: ./main.run  
             candidate: ./branch\_&lt;b&gt;.run  
             warning: the host is &lt;busy&gt;  
-            24 s: 2 processes, best of 10 repetitions each, the first 1 to warm up"#]],
+            24 s: 2 processes, best of 10 repetitions each, the first 1 to warm up"]],
     );
 }

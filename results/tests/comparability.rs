@@ -11,8 +11,8 @@ mod common;
 /// The same run, once more: everything that changes by itself has changed.
 fn again() -> Record {
     let mut record = common::article();
-    record.id = "00000000".to_owned();
-    record.started_utc = "2026-01-02T03:04:05Z".to_owned();
+    record.id = String::from("00000000");
+    record.started_utc = String::from("2026-01-02T03:04:05Z");
     record.elapsed_s = 1.0;
     record.host.memory.available_bytes = Some(1);
     record.host.topology.usable_logical_cpus = 35;
@@ -54,7 +54,8 @@ fn what_was_not_told_yet_is_what_it_was_then() {
 
 #[test]
 fn every_part_of_the_key_is_named() {
-    let changes: [(fn(&mut Record), &str); 10] = [
+    type Change = fn(&mut Record);
+    let changes: [(Change, &str); 10] = [
         (
             |it| it.cases[0].kernel = "gemm".to_owned(),
             "kernel matmul-norm against gemm",

@@ -20,7 +20,7 @@ fn equals_are_not_regressions() {
         let noisy = |seed| Drawn::quiet(seed, 0.012);
         let shares = gates(1000, noisy, 1.0, blocks_max, None);
         assert!(shares.regression < 1e-3, "{blocks_max}: {shares:?}");
-        assert!(shares.inconclusive < 0.05, "{blocks_max}: {shares:?}");
+        assert!(shares.inconclusive < 0.1, "{blocks_max}: {shares:?}");
     }
     // A threshold that the noise does not allow leads to no verdict, not to a wrong one.
     let shares = gates(2000, Drawn::shared, 1.0, 8, Some(0.005));

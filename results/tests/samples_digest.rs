@@ -56,7 +56,7 @@ fn every_change_of_a_figure_is_noticed() {
         |record| {
             record.cases[0].samples[2]
                 .verification
-                .scaled_residual_bound = 1e9
+                .scaled_residual_bound = 1e9;
         },
     ];
     let mut digests = vec![of(&sealed())];

@@ -237,10 +237,11 @@ impl Gate<'_> {
                 let Some(matched) = matching(kept, &key) else {
                     continue;
                 };
-                if let Some((seed, norms)) = results::agreement::disagreement(matched, case) {
+                if let Some((seed, [before, now])) = results::agreement::disagreement(matched, case)
+                {
                     return Err(Stop::Invalid(format!(
-                        "the norms of the same matrices differ by more than rounding explains: {} and {} (n={} {}, seed {seed})",
-                        norms[0], norms[1], case.n, case.dtype
+                        "the norms of the same matrices differ by more than rounding explains: {before} and {now} (n={} {}, seed {seed})",
+                        case.n, case.dtype
                     )));
                 }
             }

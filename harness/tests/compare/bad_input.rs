@@ -263,7 +263,7 @@ fn what_the_system_does_not_let_be_read() {
     let outcome = compare(directory.path(), &["."]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let locked = write_text(directory.path(), "locked.json", "{}");
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
     let is_root = fs::read(&locked).is_ok();
     let outcome = compare(directory.path(), &["locked.json"]);
     assert_eq!(outcome.code, Some(if is_root { 2 } else { 74 }));

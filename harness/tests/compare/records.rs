@@ -67,9 +67,9 @@ pub(crate) fn record(id: u32, hostname: &str, gflops: &[f64]) -> Record {
         stability: None,
         energy: None,
         grade: None,
+        imported: None,
         warnings: Vec::new(),
         samples_sha256: None,
-        imported: None,
     })
 }
 

@@ -19,7 +19,7 @@ pub(crate) enum Reach {
 
 /// Hunter: M. Fleming et al., Hunter: using change point detection to hunt for performance regressions, ICPE 2023; with
 /// Apache Otava's source for what the paper leaves open (windows that overlap by half, significance ten times weaker at
-/// first, standard deviations without Bessel's correction). With `Reach::Any` it gives what Otava gives.
+/// first, standard deviations without Bessel's correction). It was not run beside Otava itself; `--dump` writes what that takes.
 pub(crate) fn hunter(values: &[f64], reach: Reach) -> Vec<usize> {
     let mut weak: Vec<usize> = Vec::new();
     let mut start = 0;
