@@ -179,6 +179,8 @@ fn put_down(
             p_confirmation: judgement.p_confirmation,
         });
     }
+    let remarks = accepting.remarks(comparison);
+    comparison.reasons.extend(remarks);
     let worst = judgements.iter().map(|judgement| judgement.verdict).max();
     comparison.verdict = match worst {
         Some(GateVerdict::Pass) => Verdict::Pass,

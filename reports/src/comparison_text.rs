@@ -107,6 +107,14 @@ fn escaped(text: &str) -> String {
 
 fn headline(comparison: &Comparison) -> String {
     let cases = counted(comparison.cases.len(), "case");
+    let expected = comparison.cases.iter().filter(|case| {
+        let gate = case.gate.as_ref();
+        gate.is_some_and(|gate| gate.accepted.is_some())
+    });
+    let expected = match expected.count() {
+        0 => String::new(),
+        count => format!(" ({count} of them against a change that was accepted before)"),
+    };
     match comparison.verdict {
         Verdict::Pass | Verdict::Told => {
             let thresholds = comparison
@@ -115,9 +123,12 @@ fn headline(comparison: &Comparison) -> String {
                 .filter_map(|case| case.gate.as_ref()?.threshold_percent);
             match thresholds.reduce(f64::max) {
                 Some(threshold) => {
-                    format!("pass: no slowdown beyond {} in {cases}", percent(threshold))
+                    format!(
+                        "pass: no slowdown beyond {} in {cases}{expected}",
+                        percent(threshold)
+                    )
                 }
-                None => format!("pass: no slowdown in {cases}"),
+                None => format!("pass: no slowdown in {cases}{expected}"),
             }
         }
         Verdict::Accepted => format!("accepted: what was found in {cases} is expected from now on"),
@@ -197,12 +208,6 @@ fn gate(case: &CaseOutcome) -> String {
         return format!("{verdict}, too few to tell ({runs})");
     };
     let mut parts = vec![interval(case, ratio), threshold(outcome, ratio)];
-    if let Some(accepted) = &outcome.accepted {
-        parts.push(format!(
-            "{:.3} is expected since {}: {}",
-            outcome.expected, accepted.accepted_utc, accepted.reason
-        ));
-    }
     parts.extend(evidence(case, outcome));
     format!(
         "{verdict}, {} times the baseline's speed ({})",

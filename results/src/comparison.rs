@@ -49,6 +49,10 @@ pub struct SideRecord {
     pub given: String,
     /// The words that were run, the program first; empty for records.
     pub command_line: Vec<String>,
+    /// What it is, whatever it is called: the digest of its bundle, else SHA-256 of its program's file (over both and the words behind it, where
+    /// there are some), or SHA-256 over the records; `null` when the file cannot be read.
+    #[serde(default)]
+    pub content: Option<String>,
     /// What ran, as its first record tells; `null` when none came.
     pub software: Option<Software>,
 }
