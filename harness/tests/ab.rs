@@ -126,6 +126,11 @@ fn a_side_that_fails_is_told_in_one_line() {
     assert!(failure("kill -9 $$", 71).contains("ended by signal 9"));
     assert!(failure("echo hello", 2).contains("printed no record that can be read"));
     assert!(failure("exec sleep 60", 71).contains("took longer than 1 s"));
+    assert!(failure("exec >&- 2>&-; exec sleep 60", 71).contains("took longer than 1 s"));
+    write_script(&directory.path().join("b"), "exec sleep 0.05");
+    let words = ["ab", "./b", "./b", "--timeout", "1ms"];
+    let message = stderr(&run(directory.path(), &words, 71));
+    assert!(message.contains("took longer than 0.001 s"), "{message}");
     fs::remove_file(directory.path().join("b")).unwrap();
     let message = stderr(&run(directory.path(), &["ab", "./a", "./b"], 2));
     assert!(message.contains("there is no file ./b"), "{message}");

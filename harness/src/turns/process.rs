@@ -18,6 +18,9 @@ use crate::interrupt::Interrupt;
 /// How often it is asked whether to go on waiting. Ten times a second is nothing that a measurement would notice.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// How often it is asked whether a process that has closed its output has ended.
+const ENDING: Duration = Duration::from_millis(1);
+
 /// How long a process may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -62,29 +65,35 @@ pub(super) fn measure(
     let stderr = reader(child.stderr.take(), sender);
     let deadline = Instant::now() + timeout;
     let mut open = 2;
-    while open > 0 {
-        match printed.recv_timeout(PATIENCE) {
-            Ok(()) => open -= 1,
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                if let Some(signal) = interrupt.signal() {
-                    end(&mut child);
-                    return Err(Trouble::Interrupted(signal));
-                }
-                if Instant::now() >= deadline {
-                    end(&mut child);
-                    let limit_s = timeout.as_secs_f64();
-                    let reason = format!(
-                        "it took longer than {limit_s} s (try a longer --timeout or a smaller --size)"
-                    );
-                    return Err(failed(Exit::System, reason));
-                }
+    let status = loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if open > 0 {
+            match printed.recv_timeout(PATIENCE.min(left)) {
+                Ok(()) => open -= 1,
+                Err(RecvTimeoutError::Disconnected) => open = 0,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        } else {
+            // It has closed both and is about to end, or goes on in silence.
+            let ended = child.try_wait();
+            match ended.map_err(|error| failed(Exit::System, format!("{error}")))? {
+                Some(status) => break status,
+                None => thread::sleep(ENDING.min(left)),
             }
         }
-    }
-    let status = child
-        .wait()
-        .map_err(|error| failed(Exit::System, format!("{error}")))?;
+        if let Some(signal) = interrupt.signal() {
+            end(&mut child);
+            return Err(Trouble::Interrupted(signal));
+        }
+        if Instant::now() >= deadline {
+            end(&mut child);
+            let limit_s = timeout.as_secs_f64();
+            let reason = format!(
+                "it took longer than {limit_s} s (try a longer --timeout or a smaller --size)"
+            );
+            return Err(failed(Exit::System, reason));
+        }
+    };
     if let Some(signal) = interrupt.signal() {
         return Err(Trouble::Interrupted(signal));
     }
