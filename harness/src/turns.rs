@@ -101,6 +101,7 @@ impl From<Trouble> for Stop {
         match trouble {
             Trouble::Interrupted(signal) => Self::Interrupted(signal),
             Trouble::Failed(failure) => Self::Failed(failure),
+            Trouble::Invalid(reason) => Self::Invalid(reason),
         }
     }
 }
@@ -211,11 +212,19 @@ impl<'a> Turns<'a> {
         let warning = format!(
             "{disturbed} of {of} processes were disturbed by others on the host (graded INVALID); the interval holds their noise"
         );
+        let mut warnings = Vec::new();
         if disturbed * 4 > of {
-            vec![warning]
-        } else {
-            Vec::new()
+            warnings.push(warning);
         }
+        if let [Some(one), Some(other)] = &self.first {
+            let mut pairs = one.cases.iter().zip(&other.cases);
+            if pairs.any(|(one, other)| !agreement::share_a_seed(one, other)) {
+                warnings.push(
+                    "the sides multiply matrices of different seeds: their norms were not compared (give both the same --seed)".to_owned(),
+                );
+            }
+        }
+        warnings
     }
 
     /// Runs the block that warms up, and finds out how many repetitions let a look of `look_s` hold enough blocks.

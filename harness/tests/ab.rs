@@ -81,6 +81,40 @@ fn wrong_results_and_other_norms_are_invalid() {
     );
 }
 
+/// A side that says itself that something is wrong is not taken for right, whatever its record shows.
+#[test]
+fn a_good_record_does_not_outweigh_a_bad_end() {
+    let directory = scratch();
+    steady(directory.path(), "a", 100);
+    let good = steady(directory.path(), "good", 100);
+    write_script(
+        &directory.path().join("b"),
+        &format!("'{}'\necho a norm is wrong >&2; exit 4", good.display()),
+    );
+    let text = ab(directory.path(), 4);
+    assert!(
+        text.contains("'./b': it ended with code 4: a norm is wrong, although each result"),
+        "{text}"
+    );
+}
+
+#[test]
+fn norms_of_other_matrices_are_not_compared_and_that_is_said() {
+    let directory = scratch();
+    steady(directory.path(), "a", 100);
+    let mut record = template();
+    record["cases"][0]["samples"][0]["seed"] = json!(4_321);
+    record["cases"][0]["samples"][0]["norm"] = json!(7.0);
+    program(directory.path(), "b", &record, &fake::steady_rates(100));
+    let text = ab(directory.path(), 0);
+    assert!(
+        text.contains("warning: the sides multiply matrices of different seeds"),
+        "{text}"
+    );
+    steady(directory.path(), "b", 100);
+    assert!(!ab(directory.path(), 0).contains("seeds"));
+}
+
 #[test]
 fn different_things_are_not_compared() {
     let directory = scratch();

@@ -34,6 +34,8 @@ pub(super) enum Trouble {
     Interrupted(i32),
     /// The process failed, in one line.
     Failed(Failure),
+    /// The process says that a result is wrong, in one line.
+    Invalid(String),
 }
 
 /// Runs a side with these words behind its own and reads the record that it prints. Nothing is left running.
@@ -109,13 +111,23 @@ pub(super) fn measure(
         return Err(failed(exit, how_it_ended(status, &stderr)));
     }
     let read = results::load::read_sealed(&stdout);
-    read.map(|(record, _)| record).map_err(|reason| {
+    let (record, _) = read.map_err(|reason| {
         let reason = format!(
             "it printed no record that can be read: {reason} (it was run with {})",
             words.join(" ")
         );
         failed(Exit::Usage, reason)
-    })
+    })?;
+    let mut samples = record.cases.iter().flat_map(|case| &case.samples);
+    if !status.success() && samples.all(|sample| sample.verification.passed) {
+        // Whatever it found wrong is not in the record: it is not taken for right.
+        let reason = how_it_ended(status, &stderr);
+        return Err(Trouble::Invalid(format!(
+            "'{}': {reason}, although each result of its record is verified",
+            side.given
+        )));
+    }
+    Ok(record)
 }
 
 /// Starts it in a process group of its own, so that what it starts can be ended with it.
