@@ -31,8 +31,8 @@ fn ab(directory: &Path, code: i32) -> String {
 fn verdicts_and_their_exit_codes() {
     for (rate, expected) in [
         (100, "no difference beyond 1.0 %"),
-        (90, "B is slower: 0.9"),
-        (110, "B is faster: 1.1"),
+        (90, "B is slower by more than 1.0 %: 0.9"),
+        (110, "B is faster by more than 1.0 %: 1.1"),
     ] {
         let directory = scratch();
         steady(directory.path(), "a", 100);
@@ -55,6 +55,25 @@ fn what_cannot_be_told_is_inconclusive() {
     let words = ["ab", "./a", "./b", "--max-time", "50ms"];
     let text = stdout(&run(directory.path(), &words, 3));
     assert!(text.contains("the time held fewer than 6 blocks"), "{text}");
+}
+
+/// A difference that is sure, and as likely below what matters as above, is not called faster.
+#[test]
+fn a_difference_across_what_matters_is_inconclusive() {
+    let directory = scratch();
+    program(directory.path(), "a", &template(), "100000");
+    let rates = "count % 3 == 0 ? 100400 : (count % 3 == 1 ? 101700 : 100900)";
+    program(directory.path(), "b", &template(), rates);
+    let words = ["ab", "./a", "./b", "--max-time", "10s", "--until", "20%"];
+    let text = stdout(&run(directory.path(), &words, 3));
+    assert!(
+        text.contains("B seems faster, and whether by more than 1.0 % cannot be told: 1.0"),
+        "{text}"
+    );
+    assert!(
+        text.contains("the difference is too near to --within"),
+        "{text}"
+    );
 }
 
 #[test]

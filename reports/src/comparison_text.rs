@@ -175,12 +175,24 @@ fn label(case: &CaseOutcome) -> String {
 fn difference(case: &CaseOutcome, within: f64) -> String {
     let within = percent(within);
     let verdict = match case.difference {
-        Some(Difference::Faster) => "B is faster".to_owned(),
-        Some(Difference::Slower) => "B is slower".to_owned(),
+        Some(Difference::Faster) => format!("B is faster by more than {within}"),
+        Some(Difference::Slower) => format!("B is slower by more than {within}"),
         Some(Difference::NoDifference) => format!("no difference beyond {within}"),
-        Some(Difference::Inconclusive) => {
-            format!("inconclusive: a difference beyond {within} can be neither shown nor excluded")
-        }
+        Some(Difference::Inconclusive) => match &case.ratio {
+            Some(ratio) if ratio.low > 1.0 => {
+                format!(
+                    "inconclusive: B seems faster, and whether by more than {within} cannot be told"
+                )
+            }
+            Some(ratio) if ratio.high < 1.0 => {
+                format!(
+                    "inconclusive: B seems slower, and whether by more than {within} cannot be told"
+                )
+            }
+            _ => format!(
+                "inconclusive: a difference beyond {within} can be neither shown nor excluded"
+            ),
+        },
         None => "not told".to_owned(),
     };
     match &case.ratio {

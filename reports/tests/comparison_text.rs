@@ -125,9 +125,9 @@ fn two_sides() {
         &expect![[r"
             A: ./main.run
             B: ./branch_<b>.run
-            matmul-norm n=1000 f64, 2 threads: B is slower: 0.951 times A's speed (95 % interval 0.943 to 0.960 from 12 blocks, noise ±1.1 %)
+            matmul-norm n=1000 f64, 2 threads: B is slower by more than 1.0 %: 0.951 times A's speed (95 % interval 0.943 to 0.960 from 12 blocks, noise ±1.1 %)
             matmul-norm n=2000 f64, 2 threads: no difference beyond 1.0 %: 1.001 times A's speed (95 % interval 0.993 to 1.010 from 12 blocks, noise ±1.1 %)
-            matmul-norm n=5000 f64, 2 threads: inconclusive: a difference beyond 1.0 % can be neither shown nor excluded: 1.020 times A's speed (95 % interval 1.012 to 1.029 from 12 blocks, noise ±1.1 %)
+            matmul-norm n=5000 f64, 2 threads: inconclusive: B seems faster, and whether by more than 1.0 % cannot be told: 1.020 times A's speed (95 % interval 1.012 to 1.029 from 12 blocks, noise ±1.1 %)
             matmul-norm n=100 f64, 2 threads: inconclusive: a difference beyond 1.0 % can be neither shown nor excluded, too few blocks (6)
             warning: the host is <busy>
             24 s: 2 processes, best of 10 repetitions each, the first 1 to warm up"]],

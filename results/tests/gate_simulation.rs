@@ -6,7 +6,7 @@ mod simulated;
 use results::statistics::random::SplitMix64;
 use results::statistics::signed_rank;
 use results::{paired, verdict};
-use simulated::{Drawn, blocks, gates};
+use simulated::{Drawn, blocks, comparisons, gates};
 
 /// On an evil machine, at most one gate in a hundred between equals may find a regression. Over this many gates none may be found at all:
 /// with a rate of 1 % that would be seen once in 500 million times.
@@ -37,6 +37,29 @@ fn slowdowns_are_found_as_far_as_noise_lets_them() {
     }
     let shares = gates(400, Drawn::shared, 0.9, 16, None);
     assert!(shares.regression > 0.5, "{shares:?}");
+}
+
+/// Equals, and sides that differ by less than what matters, are not called different; what is exactly at the edge is called neither much
+/// more often than the interval misses on one side; clear differences are found.
+#[test]
+fn differences_are_told_as_far_as_they_matter() {
+    let quiet = |seed| Drawn::quiet(seed, 0.004);
+    for ratio in [1.0, 1.005, 0.995] {
+        let [faster, slower, ..] = comparisons(1000, quiet, ratio, 60, 0.01);
+        assert!(faster + slower < 0.005, "{ratio}: {faster} {slower}");
+    }
+    let [faster, slower, none, _] = comparisons(1000, quiet, 1.0, 60, 0.01);
+    assert!(none > 0.9, "{faster} {slower} {none}");
+    let [faster, _, none, _] = comparisons(2000, quiet, 1.01, 60, 0.01);
+    assert!(faster < 0.04 && none < 0.04, "{faster} {none}");
+    let [_, slower, none, _] = comparisons(2000, quiet, 0.99, 60, 0.01);
+    assert!(slower < 0.04 && none < 0.04, "{slower} {none}");
+    let [faster, ..] = comparisons(500, quiet, 1.03, 60, 0.01);
+    assert!(faster > 0.9, "{faster}");
+    let [_, slower, ..] = comparisons(500, quiet, 0.97, 60, 0.01);
+    assert!(slower > 0.9, "{slower}");
+    let [faster, slower, ..] = comparisons(1000, Drawn::shared, 1.0, 24, 0.01);
+    assert!(faster + slower < 0.03, "{faster} {slower}");
 }
 
 /// The end of measuring is decided by noise that does not know the sides: looking after every block costs no coverage.

@@ -3,7 +3,7 @@
 
 use results::paired::{self, Block, Order, Side};
 use results::statistics::random::SplitMix64;
-use results::verdict::{self, GateCase, GateVerdict};
+use results::verdict::{self, Difference, GateCase, GateVerdict};
 
 /// How the rates of processes that run one after the other vary on a machine.
 pub(crate) trait Machine {
@@ -152,6 +152,36 @@ pub(crate) fn gate(
         case.fresh = blocks(machine, &mut orders, ratio, (count, count), 0.0);
     }
     verdict::judge(&[case])[0].verdict
+}
+
+/// The shares of comparisons of one case, as `bench ab` makes them, with each outcome: faster, slower, no difference, inconclusive.
+pub(crate) fn comparisons<M: Machine>(
+    count: u64,
+    machine: impl Fn(u64) -> M,
+    ratio: f64,
+    blocks_max: usize,
+    within: f64,
+) -> [f64; 4] {
+    let mut shares = [0.0; 4];
+    for index in 0..count {
+        let mut orders = SplitMix64::new(2 * index + 1);
+        let limits = (verdict::blocks_min(1) + 1, blocks_max);
+        let taken = blocks(
+            &mut machine(2 * index),
+            &mut orders,
+            ratio,
+            limits,
+            within / 2.0,
+        );
+        let outcome = match verdict::differences(&[taken], within)[0] {
+            Difference::Faster => 0,
+            Difference::Slower => 1,
+            Difference::NoDifference => 2,
+            Difference::Inconclusive => 3,
+        };
+        shares[outcome] += 1.0 / count as f64;
+    }
+    shares
 }
 
 /// The shares of gates that found a regression, and that could not tell.
