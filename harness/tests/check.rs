@@ -214,6 +214,10 @@ fn records_are_runs() {
     };
     let text = check(100, 0);
     assert!(text.contains("from 6 runs then and 6 now"), "{text}");
+    assert!(
+        text.contains("threshold 5.0 % (the least, 1.5 times the noise is less)"),
+        "{text}"
+    );
     assert!(text.contains("warning: runs of other hours"), "{text}");
     let text = check(80, 1);
     assert!(text.contains("slower in fresh runs alone"), "{text}");
@@ -264,12 +268,12 @@ fn a_summary_for_ci() {
     let words = [&CHECK[..], &["--format", "markdown"]].concat();
     let text = stdout(&run(directory, &words, 1));
     let table: Vec<&str> = text.lines().take(5).collect();
-    expect![[r"
+    expect![[r#"
         ### bench check: regression
 
         | case | verdict | candidate / baseline | 95 % interval | threshold | noise |
         | --- | --- | --- | --- | --- | --- |
-        | matmul-norm n=10000 f64, 18 threads | regression | 0.9000 | 0.9000 to 0.9000 | 1.0 % | ±0.0 % |"]].assert_eq(&table.join("\n"));
+        | matmul-norm n=10000 f64, 18 threads | regression | 0.9000 | 0.9000 to 0.9000 | 1.0 % (the least, 1.5 times the noise is less) | ±0.0 % |"#]].assert_eq(&table.join("\n"));
     let words = [&CHECK[..], &["--format", "json"]].concat();
     let output = run(directory, &words, 1);
     let comparison: Comparison = serde_json::from_slice(&output.stdout).unwrap();

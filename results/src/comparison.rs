@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::accepted::Accepted;
 use crate::paired::{Block, Ratio, Side};
 use crate::record::{Host, Software};
-use crate::verdict::{Difference, GateVerdict};
+use crate::verdict::{Difference, GateVerdict, ThresholdFrom};
 
 /// The version of this schema.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -123,6 +123,9 @@ pub struct GateOutcome {
     pub verdict: GateVerdict,
     /// The slowdown that counts, in percent; `null` when there were too few blocks to find it.
     pub threshold_percent: Option<f64>,
+    /// Why it is that much; `null` with it.
+    #[serde(default)]
+    pub threshold_from: Option<ThresholdFrom>,
     /// The ratio that was expected.
     pub expected: f64,
     /// The change that was accepted before, which made it so.

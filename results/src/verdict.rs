@@ -57,6 +57,35 @@ pub fn threshold(asked: Option<f64>, blocks: &[Block]) -> Option<f64> {
     }
 }
 
+/// Why a threshold is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ThresholdFrom {
+    /// It was asked for.
+    Asked,
+    /// It is [`THRESHOLD_FLOORS`] noise floors.
+    Noise,
+    /// That would have been less than the least that counts.
+    Least,
+    /// That would have been more than the most that may pass.
+    Most,
+}
+
+impl ThresholdFrom {
+    /// Why this threshold is what it is, when what noise leads to is kept between these two.
+    pub fn of(asked: Option<f64>, threshold: f64, [least, most]: [f64; 2]) -> Self {
+        if asked.is_some() {
+            Self::Asked
+        } else if threshold <= least {
+            Self::Least
+        } else if threshold >= most {
+            Self::Most
+        } else {
+            Self::Noise
+        }
+    }
+}
+
 /// The noise at which there are enough blocks for this threshold: equals then pass at the first look in 97 %.
 pub fn noise_wanted(asked: Option<f64>) -> f64 {
     asked.unwrap_or(THRESHOLD_MIN) / 2.0
@@ -270,6 +299,15 @@ mod tests {
             fresh,
             expected: 1.0,
         }
+    }
+
+    #[test]
+    fn a_threshold_has_its_reason() {
+        let reason = |asked, threshold| ThresholdFrom::of(asked, threshold, [0.01, 0.05]);
+        assert_eq!(reason(Some(0.01), 0.01), ThresholdFrom::Asked);
+        assert_eq!(reason(None, 0.01), ThresholdFrom::Least);
+        assert_eq!(reason(None, 0.02), ThresholdFrom::Noise);
+        assert_eq!(reason(None, 0.05), ThresholdFrom::Most);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use results::comparison::{
 use results::load;
 use results::record::{Case, Record};
 use results::run_gate::{self, RUNS_MIN, RunCase};
+use results::verdict::ThresholdFrom;
 
 use super::accept::Accepting;
 use crate::cli::CheckArgs;
@@ -91,7 +92,12 @@ pub(super) fn compare(
         outcome.candidate_runs = [&case.first[..], &case.fresh].concat();
         outcome.ratio = case.ratio();
     }
-    let thresholds: Vec<Option<f64>> = gate.cases.iter().map(|case| case.threshold).collect();
+    let thresholds = gate.cases.iter().map(|case| {
+        let limits = [run_gate::THRESHOLD_MIN, run_gate::THRESHOLD_MAX];
+        let threshold = case.threshold?;
+        Some((threshold, ThresholdFrom::of(asked, threshold, limits)))
+    });
+    let thresholds: Vec<_> = thresholds.collect();
     let judgements = run_gate::judge(&gate.cases);
     super::put_down(&mut comparison, &judgements, &thresholds, accepting);
     match stop {
