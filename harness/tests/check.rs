@@ -268,12 +268,12 @@ fn a_summary_for_ci() {
     let words = [&CHECK[..], &["--format", "markdown"]].concat();
     let text = stdout(&run(directory, &words, 1));
     let table: Vec<&str> = text.lines().take(5).collect();
-    expect![[r#"
+    expect![[r"
         ### bench check: regression
 
         | case | verdict | candidate / baseline | 95 % interval | threshold | noise |
         | --- | --- | --- | --- | --- | --- |
-        | matmul-norm n=10000 f64, 18 threads | regression | 0.9000 | 0.9000 to 0.9000 | 1.0 % (the least, 1.5 times the noise is less) | ±0.0 % |"#]].assert_eq(&table.join("\n"));
+        | matmul-norm n=10000 f64, 18 threads | regression | 0.9000 | 0.9000 to 0.9000 | 1.0 % (the least, 1.5 times the noise is less) | ±0.0 % |"]].assert_eq(&table.join("\n"));
     let words = [&CHECK[..], &["--format", "json"]].concat();
     let output = run(directory, &words, 1);
     let comparison: Comparison = serde_json::from_slice(&output.stdout).unwrap();
