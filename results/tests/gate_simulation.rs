@@ -6,7 +6,7 @@ mod simulated;
 use results::statistics::random::SplitMix64;
 use results::statistics::signed_rank;
 use results::{paired, verdict};
-use simulated::{Drawn, blocks, comparisons, gates};
+use simulated::{Drawn, Machine, blocks, comparisons, gates};
 
 /// On an evil machine, at most one gate in a hundred between equals may find a regression. Over this many gates none may be found at all:
 /// with a rate of 1 % that would be seen once in 500 million times.
@@ -26,6 +26,27 @@ fn equals_are_not_regressions() {
     let shares = gates(2000, Drawn::shared, 1.0, 8, Some(0.005));
     assert!(shares.regression < 0.002, "{shares:?}");
     assert!(shares.inconclusive > 0.5, "{shares:?}");
+}
+
+/// Two virtual processors on one core: the sides take turns, so a spell of it hits both, and neither is called slower for it.
+#[test]
+fn processors_that_share_a_core_make_no_regressions() {
+    let mut machine = Drawn::doubled_up(1);
+    let slow = (0..100_000).filter(|_| machine.next() < 0.6).count();
+    assert!((9_000..11_000).contains(&slow), "{slow}");
+    for (blocks_max, inconclusive_max) in [(6, 0.15), (12, 0.05), (24, 0.02)] {
+        let shares = gates(2000, Drawn::doubled_up, 1.0, blocks_max, None);
+        assert!(shares.regression < 5e-4, "{blocks_max}: {shares:?}");
+        assert!(
+            shares.inconclusive < inconclusive_max,
+            "{blocks_max}: {shares:?}"
+        );
+        let shares = gates(400, Drawn::doubled_up, 0.9, blocks_max, None);
+        assert!(shares.regression > 0.65, "{blocks_max}: {shares:?}");
+        // Too few undisturbed blocks are inconclusive, and never a difference.
+        let [faster, slower, ..] = comparisons(2000, Drawn::doubled_up, 1.0, blocks_max, 0.01);
+        assert!(faster + slower < 0.002, "{blocks_max}: {faster} {slower}");
+    }
 }
 
 #[test]

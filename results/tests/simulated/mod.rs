@@ -26,6 +26,10 @@ pub(crate) struct Drawn {
     level: f64,
     is_slow: bool,
     steps: f64,
+    /// With which probability a process is the first of some that have one core for two threads.
+    cores_shared: f64,
+    /// How many more of them there are.
+    sharing: usize,
 }
 
 impl Drawn {
@@ -40,6 +44,19 @@ impl Drawn {
             level: 0.0,
             is_slow: false,
             steps: 0.0,
+            cores_shared: 0.0,
+            sharing: 0,
+        }
+    }
+
+    /// A virtual machine whose two processors are one core for seconds: one to eight processes in a row then have 0.53 of their speed, a tenth
+    /// of all processes, whichever side they are of.
+    pub(crate) fn doubled_up(seed: u64) -> Self {
+        // A spell has 4.5 processes in the mean, and 1 / cores_shared are between two.
+        let share = 0.1;
+        Self {
+            cores_shared: share / (4.5 * (1.0 - share)),
+            ..Self::quiet(seed, 0.006)
         }
     }
 
@@ -70,6 +87,12 @@ impl Machine for Drawn {
         } else {
             1.0
         };
+        if self.sharing > 0 {
+            self.sharing -= 1;
+        } else if self.cores_shared > 0.0 && self.random.uniform() < self.cores_shared {
+            self.sharing = 1 + self.random.below(8);
+        }
+        let spell = spell * if self.sharing > 0 { 0.53 } else { 1.0 };
         // Noise that slows only: its tail is heavy.
         let own = self.own * (1.0 / (1.0 - self.random.uniform())).powf(0.4);
         self.steps += 1.0;
