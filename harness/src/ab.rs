@@ -54,7 +54,9 @@ pub fn run(args: &AbArgs) -> Result<Exit, Failure> {
     judge(&mut comparison, within);
     match stop {
         Some(stop) => comparing::take_in(stop, &mut comparison)?,
-        None => comparison.reasons.extend(why_inconclusive(&comparison)),
+        None => comparison
+            .reasons
+            .extend(why_inconclusive(&comparison, until)),
     }
     comparing::finish(
         &comparison,
@@ -97,13 +99,19 @@ fn judge(comparison: &mut Comparison, within: f64) {
     }
 }
 
-fn why_inconclusive(comparison: &Comparison) -> Option<String> {
+fn why_inconclusive(comparison: &Comparison, until: f64) -> Option<String> {
     if comparison.verdict != Verdict::Inconclusive {
         return None;
     }
     let least = verdict::blocks_min(comparison.cases.len());
     let few = comparison.cases.iter().any(|case| case.first.len() < least);
-    Some(if few {
+    let is_quiet = comparison.cases.iter().all(|case| {
+        let ratio = case.ratio.as_ref();
+        ratio.is_some_and(|ratio| ratio.noise_floor <= until)
+    });
+    Some(if is_quiet {
+        "the noise is as low as was asked for, and the difference is too near to --within to tell (try a lower --until or another --within)".to_owned()
+    } else if few {
         format!(
             "the time held fewer than {least} blocks of four processes (try a longer --max-time or a smaller --size)"
         )

@@ -5,7 +5,7 @@ mod records;
 
 use results::comparison::{Comparison, GateOutcome, SCHEMA_VERSION, Stage, Verdict};
 use results::paired;
-use results::verdict::{self, GateCase, GateVerdict, Judgement};
+use results::verdict::{self, GateCase, GateVerdict, Judgement, ThresholdFrom};
 
 use crate::cli::{CheckArgs, CheckFormat as Format};
 use crate::comparing::{self, Bar, Plan};
@@ -93,7 +93,11 @@ fn in_turns(
     for (case, gate) in comparison.cases.iter_mut().zip(&gate) {
         case.ratio = paired::ratio(&gate.all());
     }
-    let thresholds = gate.iter().map(GateCase::threshold);
+    let thresholds = gate.iter().map(|case| {
+        let threshold = case.threshold()?;
+        let limits = [verdict::THRESHOLD_MIN, verdict::THRESHOLD_MAX];
+        Some((threshold, ThresholdFrom::of(asked, threshold, limits)))
+    });
     let judgements = verdict::judge(&gate);
     put_down(
         &mut comparison,
@@ -161,7 +165,7 @@ fn first_look(turns: &Turns, asked: Option<f64>, accepting: &accept::Accepting) 
 fn put_down(
     comparison: &mut Comparison,
     judgements: &[Judgement],
-    thresholds: &[Option<f64>],
+    thresholds: &[Option<(f64, ThresholdFrom)>],
     accepting: &accept::Accepting,
 ) {
     let baseline = comparison.baseline.clone();
@@ -172,13 +176,16 @@ fn put_down(
     {
         case.gate = Some(GateOutcome {
             verdict: judgement.verdict,
-            threshold_percent: threshold.map(|share| 100.0 * share),
+            threshold_percent: threshold.map(|(share, _)| 100.0 * share),
+            threshold_from: threshold.map(|(_, from)| from),
             expected: accepting.expected(&baseline, case),
             accepted: accepting.before(&baseline, case).cloned(),
             p_regression: judgement.p_regression,
             p_confirmation: judgement.p_confirmation,
         });
     }
+    let remarks = accepting.remarks(comparison);
+    comparison.reasons.extend(remarks);
     let worst = judgements.iter().map(|judgement| judgement.verdict).max();
     comparison.verdict = match worst {
         Some(GateVerdict::Pass) => Verdict::Pass,

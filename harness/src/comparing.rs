@@ -157,8 +157,14 @@ pub fn take_in(stop: Stop, comparison: &mut Comparison) -> Result<(), Failure> {
         Stop::Invalid(reason) => (Verdict::Invalid, reason),
         Stop::NotComparable(reason) => (Verdict::NotComparable, reason),
     };
+    if verdict != Verdict::Inconclusive {
+        // What cannot be compared was not judged, by few blocks or by many.
+        for case in &mut comparison.cases {
+            (case.difference, case.gate) = (None, None);
+        }
+    }
     comparison.verdict = verdict;
-    comparison.reasons.push(reason);
+    comparison.reasons.insert(0, reason);
     Ok(())
 }
 

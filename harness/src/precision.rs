@@ -138,7 +138,8 @@ pub fn time_s(option: &str, text: &str) -> Result<f64, Failure> {
 
 /// `1%`, `1 %` or `1` as 0.01.
 fn parse_share(text: &str) -> Result<f64, TargetError> {
-    let number = text.trim().trim_end_matches('%').trim_end();
+    let text = text.trim();
+    let number = text.strip_suffix('%').unwrap_or(text).trim_end();
     match plain_number(number) {
         Some(percent) if percent > 0.0 && percent < 100.0 => Ok(percent / 100.0),
         _ => Err(TargetError::Until(text.to_owned())),
@@ -205,7 +206,7 @@ mod tests {
             assert_eq!(parse_share(text), Ok(expected), "{text}");
         }
         for text in [
-            "", "%", "0", "0%", "-1%", "100%", "one", "1e0", "inf", "nan", "1.2.3",
+            "", "%", "5%%", "5% %", "0", "0%", "-1%", "100%", "one", "1e0", "inf", "nan", "1.2.3",
         ] {
             assert!(parse_share(text).is_err(), "{text}");
         }

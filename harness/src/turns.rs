@@ -3,6 +3,7 @@
 //! The first block warms the machine up and tells how long a repetition takes; it counts for nothing. What is looked at
 //! between blocks to decide whether there are enough cannot see which side is which (see `results::paired`).
 
+mod content;
 mod process;
 mod runs;
 mod side;
@@ -18,6 +19,8 @@ use results::{agreement, grade::Grade};
 
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
+use content::Content;
+pub use content::digest_of;
 use process::Trouble;
 pub use runs::Runs;
 pub use side::SideCommand;
@@ -98,6 +101,7 @@ impl From<Trouble> for Stop {
         match trouble {
             Trouble::Interrupted(signal) => Self::Interrupted(signal),
             Trouble::Failed(failure) => Self::Failed(failure),
+            Trouble::Invalid(reason) => Self::Invalid(reason),
         }
     }
 }
@@ -138,6 +142,8 @@ pub struct Turns<'a> {
     orders: SplitMix64,
     repeats: Option<usize>,
     block_s: f64,
+    /// What the sides were before anything ran.
+    contents: [Content; 2],
     /// The first record of each side.
     first: [Option<Record>; 2],
     /// Blocks of each case so far.
@@ -153,6 +159,7 @@ impl<'a> Turns<'a> {
         Self {
             orders: SplitMix64::new(request.order_seed),
             repeats: request.repeats,
+            contents: [0, 1].map(|index| Content::of(&request.sides[index].words)),
             request,
             interrupt,
             began: Instant::now(),
@@ -189,12 +196,12 @@ impl<'a> Turns<'a> {
 
     /// Both sides, as their first records tell.
     pub fn sides(&self) -> [SideRecord; 2] {
-        [0, 1].map(|index| SideRecord {
-            given: self.request.sides[index].given.clone(),
-            command_line: self.request.sides[index].words.clone(),
-            software: self.first[index]
-                .as_ref()
-                .map(|record| record.software.clone()),
+        [0, 1].map(|index| {
+            side_record(
+                &self.request.sides[index],
+                &self.contents[index],
+                self.first[index].as_ref(),
+            )
         })
     }
 
@@ -205,11 +212,19 @@ impl<'a> Turns<'a> {
         let warning = format!(
             "{disturbed} of {of} processes were disturbed by others on the host (graded INVALID); the interval holds their noise"
         );
+        let mut warnings = Vec::new();
         if disturbed * 4 > of {
-            vec![warning]
-        } else {
-            Vec::new()
+            warnings.push(warning);
         }
+        if let [Some(one), Some(other)] = &self.first {
+            let mut pairs = one.cases.iter().zip(&other.cases);
+            if pairs.any(|(one, other)| !agreement::share_a_seed(one, other)) {
+                warnings.push(
+                    "the sides multiply matrices of different seeds: their norms were not compared (give both the same --seed)".to_owned(),
+                );
+            }
+        }
+        warnings
     }
 
     /// Runs the block that warms up, and finds out how many repetitions let a look of `look_s` hold enough blocks.
@@ -388,6 +403,18 @@ impl<'a> Turns<'a> {
             "the sides' processes have different numbers of repetitions (give both the same --repeats)".to_owned(),
         ))
     }
+}
+
+/// A side as its first record tells.
+fn side_record(command: &SideCommand, content: &Content, first: Option<&Record>) -> SideRecord {
+    let mut side = SideRecord {
+        given: command.given.clone(),
+        command_line: command.words.clone(),
+        content: None,
+        software: first.map(|record| record.software.clone()),
+    };
+    side.content = content.digest(side.bundle_digest());
+    side
 }
 
 /// Whether there are results that failed their verification.

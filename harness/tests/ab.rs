@@ -31,8 +31,8 @@ fn ab(directory: &Path, code: i32) -> String {
 fn verdicts_and_their_exit_codes() {
     for (rate, expected) in [
         (100, "no difference beyond 1.0 %"),
-        (90, "B is slower: 0.9"),
-        (110, "B is faster: 1.1"),
+        (90, "B is slower by more than 1.0 %: 0.9"),
+        (110, "B is faster by more than 1.0 %: 1.1"),
     ] {
         let directory = scratch();
         steady(directory.path(), "a", 100);
@@ -57,6 +57,25 @@ fn what_cannot_be_told_is_inconclusive() {
     assert!(text.contains("the time held fewer than 6 blocks"), "{text}");
 }
 
+/// A difference that is sure, and as likely below what matters as above, is not called faster.
+#[test]
+fn a_difference_across_what_matters_is_inconclusive() {
+    let directory = scratch();
+    program(directory.path(), "a", &template(), "100000");
+    let rates = "count % 3 == 0 ? 100400 : (count % 3 == 1 ? 101700 : 100900)";
+    program(directory.path(), "b", &template(), rates);
+    let words = ["ab", "./a", "./b", "--max-time", "10s", "--until", "20%"];
+    let text = stdout(&run(directory.path(), &words, 3));
+    assert!(
+        text.contains("B seems faster, and whether by more than 1.0 % cannot be told: 1.0"),
+        "{text}"
+    );
+    assert!(
+        text.contains("the difference is too near to --within"),
+        "{text}"
+    );
+}
+
 #[test]
 fn wrong_results_and_other_norms_are_invalid() {
     let directory = scratch();
@@ -79,6 +98,40 @@ fn wrong_results_and_other_norms_are_invalid() {
         text.contains("differ by more than rounding explains"),
         "{text}"
     );
+}
+
+/// A side that says itself that something is wrong is not taken for right, whatever its record shows.
+#[test]
+fn a_good_record_does_not_outweigh_a_bad_end() {
+    let directory = scratch();
+    steady(directory.path(), "a", 100);
+    let good = steady(directory.path(), "good", 100);
+    write_script(
+        &directory.path().join("b"),
+        &format!("'{}'\necho a norm is wrong >&2; exit 4", good.display()),
+    );
+    let text = ab(directory.path(), 4);
+    assert!(
+        text.contains("'./b': it ended with code 4: a norm is wrong, although each result"),
+        "{text}"
+    );
+}
+
+#[test]
+fn norms_of_other_matrices_are_not_compared_and_that_is_said() {
+    let directory = scratch();
+    steady(directory.path(), "a", 100);
+    let mut record = template();
+    record["cases"][0]["samples"][0]["seed"] = json!(4_321);
+    record["cases"][0]["samples"][0]["norm"] = json!(7.0);
+    program(directory.path(), "b", &record, &fake::steady_rates(100));
+    let text = ab(directory.path(), 0);
+    assert!(
+        text.contains("warning: the sides multiply matrices of different seeds"),
+        "{text}"
+    );
+    steady(directory.path(), "b", 100);
+    assert!(!ab(directory.path(), 0).contains("seeds"));
 }
 
 #[test]
@@ -126,6 +179,11 @@ fn a_side_that_fails_is_told_in_one_line() {
     assert!(failure("kill -9 $$", 71).contains("ended by signal 9"));
     assert!(failure("echo hello", 2).contains("printed no record that can be read"));
     assert!(failure("exec sleep 60", 71).contains("took longer than 1 s"));
+    assert!(failure("exec >&- 2>&-; exec sleep 60", 71).contains("took longer than 1 s"));
+    write_script(&directory.path().join("b"), "exec sleep 0.05");
+    let words = ["ab", "./b", "./b", "--timeout", "1ms"];
+    let message = stderr(&run(directory.path(), &words, 71));
+    assert!(message.contains("took longer than 0.001 s"), "{message}");
     fs::remove_file(directory.path().join("b")).unwrap();
     let message = stderr(&run(directory.path(), &["ab", "./a", "./b"], 2));
     assert!(message.contains("there is no file ./b"), "{message}");

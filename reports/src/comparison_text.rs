@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use results::comparison::{CaseOutcome, Comparison, GateOutcome, SideRecord, Stage, Verdict};
 use results::paired::Ratio;
-use results::verdict::{Difference, GateVerdict};
+use results::verdict::{Difference, GateVerdict, THRESHOLD_FLOORS, ThresholdFrom};
 
 use crate::figures::{counted, percent};
 
@@ -15,19 +15,23 @@ pub fn ab(comparison: &Comparison) -> String {
         format!("B: {}", side(&comparison.candidate)),
     ];
     let within = comparison.settings.threshold_percent.unwrap_or(0.0);
-    for case in &comparison.cases {
+    if let Verdict::Invalid | Verdict::NotComparable = comparison.verdict {
+        lines.push(comparison.verdict.name().to_owned());
+    }
+    for case in judged(comparison) {
         lines.push(format!("{}: {}", label(case), difference(case, within)));
     }
     lines.extend(remarks(comparison));
     lines.push(effort(comparison));
-    lines.join("\n")
+    broken(&lines)
 }
 
 /// `bench check` in a few lines: the verdict first.
 pub fn check(comparison: &Comparison) -> String {
     let mut lines = vec![headline(comparison)];
-    for case in &comparison.cases {
+    for case in judged(comparison) {
         lines.push(format!("  {}: {}", label(case), gate(case)));
+        lines.extend(evidence(case).map(|evidence| format!("    {evidence}")));
     }
     lines.push(format!("  baseline: {}", side(&comparison.baseline)));
     lines.push(format!("  candidate: {}", side(&comparison.candidate)));
@@ -37,17 +41,35 @@ pub fn check(comparison: &Comparison) -> String {
             .map(|line| format!("  {line}")),
     );
     lines.push(format!("  {}", effort(comparison)));
-    lines.join("\n")
+    broken(&lines)
 }
 
 /// `bench check` as Markdown: a heading, a table with one row for each case, the sides.
 pub fn markdown(comparison: &Comparison) -> String {
     let mut text = format!("### bench check: {}\n\n", comparison.verdict.name());
+    if judged(comparison).next().is_some() {
+        text.push_str(&table(comparison));
+    }
+    let _ = write!(
+        text,
+        "\nbaseline: {}  \ncandidate: {}  \n",
+        escaped(&side(&comparison.baseline)),
+        escaped(&side(&comparison.candidate))
+    );
+    for line in remarks(comparison) {
+        let _ = writeln!(text, "{}  ", escaped(&line));
+    }
+    text.push_str(&escaped(&effort(comparison)));
+    text
+}
+
+fn table(comparison: &Comparison) -> String {
+    let mut text = String::new();
     text.push_str(
         "| case | verdict | candidate / baseline | 95 % interval | threshold | noise |\n",
     );
     text.push_str("| --- | --- | --- | --- | --- | --- |\n");
-    for case in &comparison.cases {
+    for case in judged(comparison) {
         let [ratio, interval, noise] = case.ratio.as_ref().map_or_else(
             || ["", "", ""].map(str::to_owned),
             |ratio| {
@@ -63,9 +85,7 @@ pub fn markdown(comparison: &Comparison) -> String {
             },
         );
         let gate = case.gate.as_ref();
-        let threshold = gate
-            .and_then(|gate| gate.threshold_percent)
-            .map_or_else(String::new, percent);
+        let threshold = gate.map_or_else(String::new, |gate| threshold(case, gate));
         let verdict = gate.map_or("", |gate| gate_name(gate.verdict));
         let _ = writeln!(
             text,
@@ -73,16 +93,45 @@ pub fn markdown(comparison: &Comparison) -> String {
             escaped(&label(case))
         );
     }
-    let _ = write!(
-        text,
-        "\nbaseline: {}  \ncandidate: {}  \n",
-        escaped(&side(&comparison.baseline)),
-        escaped(&side(&comparison.candidate))
-    );
-    for line in remarks(comparison) {
-        let _ = writeln!(text, "{}  ", escaped(&line));
+    text
+}
+
+/// The cases about which something is said; none where nothing could be compared.
+fn judged(comparison: &Comparison) -> impl Iterator<Item = &CaseOutcome> {
+    let cases = comparison.cases.iter();
+    cases.filter(|case| case.difference.is_some() || case.gate.is_some())
+}
+
+/// Lines of which none is longer than a wide terminal is likely to show in two.
+fn broken(lines: &[String]) -> String {
+    const LONG: usize = 240;
+    const WIDTH: usize = 160;
+    let mut text = String::new();
+    for line in lines {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        if line.chars().count() <= LONG {
+            text.push_str(line);
+            continue;
+        }
+        let indent = line.len() - line.trim_start().len();
+        text.push_str(&line[..indent]);
+        let mut column = indent;
+        for (index, word) in line.split_whitespace().enumerate() {
+            let length = word.chars().count();
+            if index > 0 && column + 1 + length > WIDTH {
+                text.push('\n');
+                text.push_str(&" ".repeat(indent + 2));
+                column = indent + 2;
+            } else if index > 0 {
+                text.push(' ');
+                column += 1;
+            }
+            text.push_str(word);
+            column += length;
+        }
     }
-    text.push_str(&escaped(&effort(comparison)));
     text
 }
 
@@ -107,6 +156,14 @@ fn escaped(text: &str) -> String {
 
 fn headline(comparison: &Comparison) -> String {
     let cases = counted(comparison.cases.len(), "case");
+    let expected = comparison.cases.iter().filter(|case| {
+        let gate = case.gate.as_ref();
+        gate.is_some_and(|gate| gate.accepted.is_some())
+    });
+    let expected = match expected.count() {
+        0 => String::new(),
+        count => format!(" ({count} of them against a change that was accepted before)"),
+    };
     match comparison.verdict {
         Verdict::Pass | Verdict::Told => {
             let thresholds = comparison
@@ -115,9 +172,12 @@ fn headline(comparison: &Comparison) -> String {
                 .filter_map(|case| case.gate.as_ref()?.threshold_percent);
             match thresholds.reduce(f64::max) {
                 Some(threshold) => {
-                    format!("pass: no slowdown beyond {} in {cases}", percent(threshold))
+                    format!(
+                        "pass: no slowdown beyond {} in {cases}{expected}",
+                        share(threshold)
+                    )
                 }
-                None => format!("pass: no slowdown in {cases}"),
+                None => format!("pass: no slowdown in {cases}{expected}"),
             }
         }
         Verdict::Accepted => format!("accepted: what was found in {cases} is expected from now on"),
@@ -162,14 +222,26 @@ fn label(case: &CaseOutcome) -> String {
 }
 
 fn difference(case: &CaseOutcome, within: f64) -> String {
-    let within = percent(within);
+    let within = share(within);
     let verdict = match case.difference {
-        Some(Difference::Faster) => "B is faster".to_owned(),
-        Some(Difference::Slower) => "B is slower".to_owned(),
+        Some(Difference::Faster) => format!("B is faster by more than {within}"),
+        Some(Difference::Slower) => format!("B is slower by more than {within}"),
         Some(Difference::NoDifference) => format!("no difference beyond {within}"),
-        Some(Difference::Inconclusive) => {
-            format!("inconclusive: a difference beyond {within} can be neither shown nor excluded")
-        }
+        Some(Difference::Inconclusive) => match &case.ratio {
+            Some(ratio) if ratio.low > 1.0 => {
+                format!(
+                    "inconclusive: B seems faster, and whether by more than {within} cannot be told"
+                )
+            }
+            Some(ratio) if ratio.high < 1.0 => {
+                format!(
+                    "inconclusive: B seems slower, and whether by more than {within} cannot be told"
+                )
+            }
+            _ => format!(
+                "inconclusive: a difference beyond {within} can be neither shown nor excluded"
+            ),
+        },
         None => "not told".to_owned(),
     };
     match &case.ratio {
@@ -179,7 +251,11 @@ fn difference(case: &CaseOutcome, within: f64) -> String {
             interval(case, ratio),
             percent(100.0 * ratio.noise_floor)
         ),
-        None => format!("{verdict}, too few blocks ({})", case.first.len()),
+        None => format!(
+            "{}: too few blocks ({})",
+            verdict.split(':').next().unwrap_or_default(),
+            case.first.len()
+        ),
     }
 }
 
@@ -196,14 +272,14 @@ fn gate(case: &CaseOutcome) -> String {
             .max(case.first.len());
         return format!("{verdict}, too few to tell ({runs})");
     };
-    let mut parts = vec![interval(case, ratio), threshold(outcome, ratio)];
-    if let Some(accepted) = &outcome.accepted {
-        parts.push(format!(
-            "{:.3} is expected since {}: {}",
-            outcome.expected, accepted.accepted_utc, accepted.reason
-        ));
-    }
-    parts.extend(evidence(case, outcome));
+    let parts = [
+        interval(case, ratio),
+        format!(
+            "threshold {}, noise ±{}",
+            threshold(case, outcome),
+            percent(100.0 * ratio.noise_floor)
+        ),
+    ];
     format!(
         "{verdict}, {} times the baseline's speed ({})",
         times(ratio, ratio.estimate),
@@ -220,7 +296,8 @@ fn gate_name(verdict: GateVerdict) -> &'static str {
 }
 
 /// What speaks for a regression: whether it was seen beyond the threshold, and again in the fresh blocks.
-fn evidence(case: &CaseOutcome, outcome: &GateOutcome) -> Option<String> {
+fn evidence(case: &CaseOutcome) -> Option<String> {
+    let outcome = case.gate.as_ref()?;
     if outcome.verdict == GateVerdict::Pass {
         return None;
     }
@@ -231,19 +308,52 @@ fn evidence(case: &CaseOutcome, outcome: &GateOutcome) -> Option<String> {
         counted(case.fresh.len(), "fresh block")
     };
     Some(format!(
-        "beyond the threshold by chance p = {:.4}, slower in {again} alone p = {p_confirmation:.4}",
-        outcome.p_regression
+        "beyond the threshold by chance {}, slower in {again} alone {}",
+        p_value(outcome.p_regression),
+        p_value(p_confirmation)
     ))
 }
 
-fn threshold(outcome: &GateOutcome, ratio: &Ratio) -> String {
-    let threshold = outcome
-        .threshold_percent
-        .map_or_else(|| "not known".to_owned(), percent);
-    format!(
-        "threshold {threshold}, noise ±{}",
-        percent(100.0 * ratio.noise_floor)
-    )
+fn p_value(p: f64) -> String {
+    if p < 1e-4 {
+        "p < 0.0001".to_owned()
+    } else {
+        format!("p = {p:.4}")
+    }
+}
+
+/// For example `1.7 % (1.5 times the noise)`.
+fn threshold(case: &CaseOutcome, outcome: &GateOutcome) -> String {
+    let Some(threshold) = outcome.threshold_percent else {
+        return "not known".to_owned();
+    };
+    let threshold = share(threshold);
+    match outcome.threshold_from {
+        None => threshold,
+        Some(ThresholdFrom::Asked) => format!("{threshold} (asked for)"),
+        Some(ThresholdFrom::Least) => {
+            format!("{threshold} (the least, {THRESHOLD_FLOORS} times the noise is less)")
+        }
+        Some(ThresholdFrom::Most) => {
+            format!("{threshold} (the most, {THRESHOLD_FLOORS} times the noise is more)")
+        }
+        Some(ThresholdFrom::Noise) if case.baseline_runs.is_empty() => {
+            format!("{threshold} ({THRESHOLD_FLOORS} times the noise)")
+        }
+        Some(ThresholdFrom::Noise) => {
+            format!("{threshold} ({THRESHOLD_FLOORS} times the noise of the first look)")
+        }
+    }
+}
+
+/// A share that somebody asked for, in percent: however small, it is not 0.
+fn share(value: f64) -> String {
+    if value > 0.0 && value < 0.095 {
+        let decimals = (-value.log10()).ceil().clamp(1.0, 300.0) as usize;
+        format!("{value:.decimals$} %")
+    } else {
+        percent(value)
+    }
 }
 
 /// For example `95 % interval 0.943 to 0.958 from 14 blocks`.
@@ -263,6 +373,9 @@ fn interval(case: &CaseOutcome, ratio: &Ratio) -> String {
 
 /// A ratio with the digits that its interval leaves it.
 fn times(ratio: &Ratio, value: f64) -> String {
+    if !(0.001..1e4).contains(&value) {
+        return format!("{value:.2e}");
+    }
     let decimals = if ratio.high - ratio.low < 0.004 { 4 } else { 3 };
     format!("{value:.decimals$}")
 }
@@ -290,16 +403,22 @@ fn effort(comparison: &Comparison) -> String {
         0 => String::new(),
         count => format!(", the first {count} to warm up"),
     };
-    let noun = if processes.len() == 1 {
-        "process"
-    } else {
-        "processes"
+    let noun = match processes.len() {
+        0 => return format!("{:.0} s: no process came to its end", comparison.elapsed_s),
+        1 => "process",
+        _ => "processes",
+    };
+    let of_each = match repetitions {
+        0 => String::new(),
+        count => format!(
+            ", {} of {} each",
+            comparison.settings.statistic,
+            counted(count, "repetition")
+        ),
     };
     format!(
-        "{:.0} s: {} {noun}, {} of {} each{to_warm_up}",
+        "{:.0} s: {} {noun}{of_each}{to_warm_up}",
         comparison.elapsed_s,
         processes.len(),
-        comparison.settings.statistic,
-        counted(repetitions, "repetition"),
     )
 }

@@ -6,7 +6,7 @@ use results::comparison::{
     CaseOutcome, Comparison, GateOutcome, Process, Settings, SideRecord, Stage, Verdict,
 };
 use results::paired::{Block, Order, Ratio, Side};
-use results::verdict::{Difference, GateVerdict};
+use results::verdict::{Difference, GateVerdict, ThresholdFrom};
 
 fn ratio(estimate: f64) -> Ratio {
     Ratio {
@@ -79,6 +79,7 @@ fn gate(verdict: GateVerdict, fresh: bool) -> GateOutcome {
     GateOutcome {
         verdict,
         threshold_percent: Some(1.65),
+        threshold_from: Some(ThresholdFrom::Noise),
         expected: 1.0,
         accepted: None,
         p_regression: 0.0005,
@@ -125,10 +126,10 @@ fn two_sides() {
         &expect![[r"
             A: ./main.run
             B: ./branch_<b>.run
-            matmul-norm n=1000 f64, 2 threads: B is slower: 0.951 times A's speed (95 % interval 0.943 to 0.960 from 12 blocks, noise ±1.1 %)
+            matmul-norm n=1000 f64, 2 threads: B is slower by more than 1.0 %: 0.951 times A's speed (95 % interval 0.943 to 0.960 from 12 blocks, noise ±1.1 %)
             matmul-norm n=2000 f64, 2 threads: no difference beyond 1.0 %: 1.001 times A's speed (95 % interval 0.993 to 1.010 from 12 blocks, noise ±1.1 %)
-            matmul-norm n=5000 f64, 2 threads: inconclusive: a difference beyond 1.0 % can be neither shown nor excluded: 1.020 times A's speed (95 % interval 1.012 to 1.029 from 12 blocks, noise ±1.1 %)
-            matmul-norm n=100 f64, 2 threads: inconclusive: a difference beyond 1.0 % can be neither shown nor excluded, too few blocks (6)
+            matmul-norm n=5000 f64, 2 threads: inconclusive: B seems faster, and whether by more than 1.0 % cannot be told: 1.020 times A's speed (95 % interval 1.012 to 1.029 from 12 blocks, noise ±1.1 %)
+            matmul-norm n=100 f64, 2 threads: inconclusive: too few blocks (6)
             warning: the host is <busy>
             24 s: 2 processes, best of 10 repetitions each, the first 1 to warm up"]],
     );
@@ -144,8 +145,9 @@ fn the_gate() {
         &check(&comparison("check", Verdict::Regression, cases)),
         &expect![[r"
             regression: slower beyond the threshold, and confirmed, in 1 of 2 cases
-              matmul-norm n=1000 f64, 2 threads: regression, 0.951 times the baseline's speed (95 % interval 0.943 to 0.960 from 12 blocks; threshold 1.6 %, noise ±1.1 %; beyond the threshold by chance p = 0.0005, slower in 6 fresh blocks alone p = 0.0156)
-              matmul-norm n=1000 f64, 2 threads: pass, 1.000 times the baseline's speed (95 % interval 0.992 to 1.009 from 12 blocks; threshold 1.6 %, noise ±1.1 %)
+              matmul-norm n=1000 f64, 2 threads: regression, 0.951 times the baseline's speed (95 % interval 0.943 to 0.960 from 12 blocks; threshold 1.6 % (1.5 times the noise), noise ±1.1 %)
+                beyond the threshold by chance p = 0.0005, slower in 6 fresh blocks alone p = 0.0156
+              matmul-norm n=1000 f64, 2 threads: pass, 1.000 times the baseline's speed (95 % interval 0.992 to 1.009 from 12 blocks; threshold 1.6 % (1.5 times the noise), noise ±1.1 %)
               baseline: ./main.run
               candidate: ./branch_<b>.run
               warning: the host is <busy>
@@ -156,6 +158,40 @@ fn the_gate() {
     check_text(
         text.lines().next().unwrap(),
         &expect!["pass: no slowdown beyond 1.6 % in 1 case"],
+    );
+}
+
+/// Nothing is said of cases that were not judged, and what there is to say stays readable.
+#[test]
+fn only_what_is_true() {
+    let mut comparison = comparison("check", Verdict::NotComparable, vec![case(1000, 1.0)]);
+    comparison.reasons = vec!["the sides measure different things: n 1 against 2".to_owned()];
+    comparison.processes.clear();
+    for text in [ab(&comparison), check(&comparison), markdown(&comparison)] {
+        assert!(text.contains("not comparable"), "{text}");
+        assert!(
+            !text.contains("inconclusive") && !text.contains("too few"),
+            "{text}"
+        );
+        assert!(text.ends_with("24 s: no process came to its end"), "{text}");
+    }
+    let mut case = judged(1e300, GateVerdict::Regression);
+    let gate = case.gate.as_mut().unwrap();
+    (gate.p_regression, gate.threshold_percent) = (1e-9, Some(0.0001));
+    comparison.verdict = Verdict::Regression;
+    comparison.cases = vec![case];
+    comparison.reasons = vec!["word ".repeat(100)];
+    let text = check(&comparison);
+    for part in [
+        "threshold 0.0001 %",
+        "by chance p < 0.0001,",
+        "1.00e300 times",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 240),
+        "{text}"
     );
 }
 
@@ -170,7 +206,7 @@ fn the_gate_for_ci() {
 
             | case | verdict | candidate / baseline | 95 % interval | threshold | noise |
             | --- | --- | --- | --- | --- | --- |
-            | matmul-norm n=1000 f64, 2 threads | regression | 0.951 | 0.943 to 0.960 | 1.6 % | ±1.1 % |
+            | matmul-norm n=1000 f64, 2 threads | regression | 0.951 | 0.943 to 0.960 | 1.6 % (1.5 times the noise) | ±1.1 % |
 
             baseline: ./main.run  
             candidate: ./branch\_&lt;b&gt;.run  

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Drawn::quiet(seed, 0.012)
     });
     table("drawn, shared machine", count, Drawn::shared);
+    table("drawn, two threads on one core", count, Drawn::doubled_up);
     for path in words {
         match recorded(&path) {
             Ok(rates) => {

@@ -41,7 +41,7 @@ pub struct Accepted {
     pub ratio: f64,
     /// The interval that it was found with.
     pub ratio_interval: [f64; 2],
-    /// What the baseline was: the digest of its bundle, else as it was given.
+    /// What the baseline was, by its content (`content` of the comparison): what is put in its place is not meant.
     pub baseline: String,
     /// What the candidate was.
     pub candidate: String,
@@ -105,6 +105,20 @@ impl AcceptedFile {
         store::write_whole(path, text.as_bytes())
     }
 
+    /// Whether a change of this case was accepted against another baseline.
+    pub fn is_of_another(
+        &self,
+        baseline: &str,
+        kernel: &str,
+        n: usize,
+        dtype: &str,
+        threads: [usize; 2],
+    ) -> bool {
+        let others = self.changes.iter().map(|change| change.baseline.as_str());
+        let mut others = others.filter(|other| *other != baseline);
+        others.any(|other| self.of(other, kernel, n, dtype, threads).is_some())
+    }
+
     /// The newest change of this case against this baseline.
     pub fn of(
         &self,
@@ -164,6 +178,10 @@ mod tests {
         assert_eq!(found("abc", 1000), Some(0.85));
         assert_eq!(found("abc", 3000), None);
         assert_eq!(found("xyz", 1000), None);
+        let is_of_another =
+            |baseline, n| read.is_of_another(baseline, "matmul-norm", n, "f64", [2, 2]);
+        assert!(is_of_another("xyz", 1000));
+        assert!(!is_of_another("abc", 1000) && !is_of_another("xyz", 3000));
     }
 
     #[test]

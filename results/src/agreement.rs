@@ -21,6 +21,17 @@ pub fn disagreement(one: &Case, other: &Case) -> Option<(u64, [f64; 2])> {
     })
 }
 
+/// Whether there are results of the same matrices in both cases, so that there is something to compare.
+pub fn share_a_seed(one: &Case, other: &Case) -> bool {
+    let seeds = |case: &Case| -> Vec<u64> {
+        let samples = case.samples.iter();
+        let verified = samples.filter(|sample| sample.verification.passed);
+        verified.map(|sample| sample.seed).collect()
+    };
+    let others = seeds(other);
+    seeds(one).iter().any(|seed| others.contains(seed))
+}
+
 /// How far the norm of a verified product may be from the exact one, as a share of it.
 ///
 /// Verification lets each row be wrong by bound·u·√(n+2)·‖Aᵢ‖₂·‖B‖_F (see `kernels::verify`), so all of C by that with ‖A‖_F. For

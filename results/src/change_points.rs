@@ -129,14 +129,18 @@ const WEAK_PENALTY: f64 = 9.0;
 
 /// Merges what does not pass the test, the weakest first.
 fn merge(logs: &[f64], noise: Noise, settings: Settings, cuts: &mut Vec<usize>) {
-    let mut tests: Vec<f64> = (0..cuts.len())
-        .map(|at| Comparison::at(logs, noise, settings, cuts, at).p_value)
-        .collect();
-    while let Some((weakest, p_value)) = tests
+    let test = |cuts: &[usize], at| {
+        let comparison = Comparison::at(logs, noise, settings, cuts, at);
+        let distance = (comparison.difference / comparison.error).abs();
+        (comparison.p_value, distance)
+    };
+    let mut tests: Vec<(f64, f64)> = (0..cuts.len()).map(|at| test(cuts, at)).collect();
+    // Of those that say nothing at all, such as both cuts around a segment that is no level, the one with the least difference.
+    while let Some((weakest, (p_value, _))) = tests
         .iter()
         .copied()
         .enumerate()
-        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)))
     {
         if p_value <= settings.p_value_max {
             break;
@@ -145,8 +149,8 @@ fn merge(logs: &[f64], noise: Noise, settings: Settings, cuts: &mut Vec<usize>) 
         tests.remove(weakest);
         // Its neighbours have longer segments now.
         let neighbours = weakest.saturating_sub(1)..(weakest + 1).min(cuts.len());
-        for (at, test) in neighbours.clone().zip(&mut tests[neighbours]) {
-            *test = Comparison::at(logs, noise, settings, cuts, at).p_value;
+        for (at, tested) in neighbours.clone().zip(&mut tests[neighbours]) {
+            *tested = test(cuts, at);
         }
     }
 }
@@ -362,6 +366,27 @@ mod tests {
             assert_eq!(found.changes, []);
             assert_eq!(found.segments[0].runs, 0..values.len());
         }
+    }
+
+    /// A run that is out of both levels costs the same on either side of the cut: rounding does not decide where it goes.
+    #[test]
+    fn the_unit_does_not_move_what_lies_between_two_levels() {
+        for seed in 0..40 {
+            let mut values = noisy(&[(30, 100.0), (20, 120.0)], 0.01, seed);
+            values[30] = 110.0;
+            let found = indices(&values);
+            for unit in [1e-3, 0.37, 7.0, 341_661.35] {
+                let scaled: Vec<f64> = values.iter().map(|value| value * unit).collect();
+                assert_eq!(indices(&scaled), found, "{seed} {unit}");
+            }
+        }
+    }
+
+    /// Five runs before the change look like a level of their own, one of them too far out to make it one: the change stays in its place.
+    #[test]
+    fn what_is_no_level_is_merged_across_its_smaller_step() {
+        let values = noisy(&[(41, 100.0), (8, 88.0)], 0.01, 821);
+        assert_eq!(indices(&values), [41]);
     }
 
     #[test]

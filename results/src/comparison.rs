@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::accepted::Accepted;
 use crate::paired::{Block, Ratio, Side};
 use crate::record::{Host, Software};
-use crate::verdict::{Difference, GateVerdict};
+use crate::verdict::{Difference, GateVerdict, ThresholdFrom};
 
 /// The version of this schema.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -49,6 +49,10 @@ pub struct SideRecord {
     pub given: String,
     /// The words that were run, the program first; empty for records.
     pub command_line: Vec<String>,
+    /// What it is, whatever it is called: the digest of its bundle, else SHA-256 of its program's file (over both and the words behind it, where
+    /// there are some), or SHA-256 over the records; `null` when the file cannot be read.
+    #[serde(default)]
+    pub content: Option<String>,
     /// What ran, as its first record tells; `null` when none came.
     pub software: Option<Software>,
 }
@@ -119,6 +123,9 @@ pub struct GateOutcome {
     pub verdict: GateVerdict,
     /// The slowdown that counts, in percent; `null` when there were too few blocks to find it.
     pub threshold_percent: Option<f64>,
+    /// Why it is that much; `null` with it.
+    #[serde(default)]
+    pub threshold_from: Option<ThresholdFrom>,
     /// The ratio that was expected.
     pub expected: f64,
     /// The change that was accepted before, which made it so.

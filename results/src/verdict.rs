@@ -57,6 +57,35 @@ pub fn threshold(asked: Option<f64>, blocks: &[Block]) -> Option<f64> {
     }
 }
 
+/// Why a threshold is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ThresholdFrom {
+    /// It was asked for.
+    Asked,
+    /// It is [`THRESHOLD_FLOORS`] noise floors.
+    Noise,
+    /// That would have been less than the least that counts.
+    Least,
+    /// That would have been more than the most that may pass.
+    Most,
+}
+
+impl ThresholdFrom {
+    /// Why this threshold is what it is, when what noise leads to is kept between these two.
+    pub fn of(asked: Option<f64>, threshold: f64, [least, most]: [f64; 2]) -> Self {
+        if asked.is_some() {
+            Self::Asked
+        } else if threshold <= least {
+            Self::Least
+        } else if threshold >= most {
+            Self::Most
+        } else {
+            Self::Noise
+        }
+    }
+}
+
 /// The noise at which there are enough blocks for this threshold: equals then pass at the first look in 97 %.
 pub fn noise_wanted(asked: Option<f64>) -> f64 {
     asked.unwrap_or(THRESHOLD_MIN) / 2.0
@@ -66,9 +95,9 @@ pub fn noise_wanted(asked: Option<f64>) -> f64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Difference {
-    /// The candidate is faster.
+    /// The candidate is faster by more than what was asked about.
     Faster,
-    /// The candidate is slower.
+    /// The candidate is slower by more than what was asked about.
     Slower,
     /// Whatever the difference is, it is within what was asked about.
     NoDifference,
@@ -76,38 +105,41 @@ pub enum Difference {
     Inconclusive,
 }
 
-/// What the sides are to each other in each case: no different when the whole interval lies within `within` of 1, else faster or slower
-/// when it lies on one side of 1, by a test that is corrected for the number of cases.
+/// What the sides are to each other in each case, by where the interval lies to the band within `within` of 1: no different when all of it lies
+/// in the band, faster or slower when all of it lies beyond, by a test that is corrected for the number of cases. An interval across an edge
+/// of the band is inconclusive, though it may exclude 1: a difference is one that matters or none that does.
 pub fn differences(cases: &[Vec<Block>], within: f64) -> Vec<Difference> {
+    let [slowest, fastest] = [(1.0 - within).ln(), (1.0 + within).ln()];
     let ratios: Vec<Vec<f64>> = cases
         .iter()
         .map(|blocks| paired::log_ratios(blocks))
         .collect();
-    let p_slower = ratios
+    let p_beyond: Vec<[f64; 2]> = ratios
         .iter()
-        .map(|ratios| signed_rank::p_below(ratios, 0.0));
-    let p_faster = ratios.iter().map(|ratios| {
-        let turned: Vec<f64> = ratios.iter().map(|ratio| -ratio).collect();
-        signed_rank::p_below(&turned, 0.0)
-    });
-    let p_two_sided: Vec<f64> = p_slower
-        .zip(p_faster)
-        .map(|(slower, faster)| (2.0 * slower.min(faster)).min(1.0))
+        .map(|ratios| {
+            let turned: Vec<f64> = ratios.iter().map(|ratio| -ratio).collect();
+            [
+                signed_rank::p_below(ratios, slowest),
+                signed_rank::p_below(&turned, -fastest),
+            ]
+        })
+        .collect();
+    let p_two_sided: Vec<f64> = p_beyond
+        .iter()
+        .map(|[slower, faster]| (2.0 * slower.min(*faster)).min(1.0))
         .collect();
     let p_values = holm::adjusted(&p_two_sided);
-    ratios
-        .iter()
-        .zip(p_values)
-        .map(|(ratios, p)| {
+    let judged = ratios.iter().zip(p_beyond.iter().zip(p_values));
+    judged
+        .map(|(ratios, ([slower, faster], p))| {
             let centre = signed_rank::centre(ratios, CONFIDENCE);
-            let is_within = centre.is_some_and(|centre| {
-                centre.low.exp() >= 1.0 - within && centre.high.exp() <= 1.0 + within
-            });
+            let is_within =
+                centre.is_some_and(|centre| centre.low >= slowest && centre.high <= fastest);
             if is_within {
                 Difference::NoDifference
             } else if p > 2.0 * TAIL {
                 Difference::Inconclusive
-            } else if signed_rank::estimate(ratios).is_some_and(|centre| centre > 0.0) {
+            } else if faster < slower {
                 Difference::Faster
             } else {
                 Difference::Slower
@@ -270,6 +302,15 @@ mod tests {
     }
 
     #[test]
+    fn a_threshold_has_its_reason() {
+        let reason = |asked, threshold| ThresholdFrom::of(asked, threshold, [0.01, 0.05]);
+        assert_eq!(reason(Some(0.01), 0.01), ThresholdFrom::Asked);
+        assert_eq!(reason(None, 0.01), ThresholdFrom::Least);
+        assert_eq!(reason(None, 0.02), ThresholdFrom::Noise);
+        assert_eq!(reason(None, 0.05), ThresholdFrom::Most);
+    }
+
+    #[test]
     fn more_cases_need_more_blocks() {
         assert_eq!([1, 2, 3, 9].map(blocks_min), [6, 7, 7, 9]);
     }
@@ -283,6 +324,11 @@ mod tests {
         check(0.005, Difference::NoDifference);
         check(0.03, Difference::Slower);
         check(-0.03, Difference::Faster);
+        // Surely another speed, and not surely one that matters.
+        let crooked = blocks(&[1.002, 1.003, 1.016, 1.017, 1.018, 1.006, 1.015, 1.004]);
+        assert_eq!(differences(&[crooked], 0.01), [Difference::Inconclusive]);
+        check(-0.0101, Difference::Inconclusive);
+        check(0.0101, Difference::Inconclusive);
         let wild = blocks(&[0.9, 1.1, 0.95, 1.05, 0.9, 1.1]);
         assert_eq!(differences(&[wild], 0.01), [Difference::Inconclusive]);
         let few = blocks(&[0.5; 5]);

@@ -6,7 +6,7 @@ mod simulated;
 use results::statistics::random::SplitMix64;
 use results::statistics::signed_rank;
 use results::{paired, verdict};
-use simulated::{Drawn, blocks, gates};
+use simulated::{Drawn, Machine, blocks, comparisons, gates};
 
 /// On an evil machine, at most one gate in a hundred between equals may find a regression. Over this many gates none may be found at all:
 /// with a rate of 1 % that would be seen once in 500 million times.
@@ -28,6 +28,27 @@ fn equals_are_not_regressions() {
     assert!(shares.inconclusive > 0.5, "{shares:?}");
 }
 
+/// Two virtual processors on one core: the sides take turns, so a spell of it hits both, and neither is called slower for it.
+#[test]
+fn processors_that_share_a_core_make_no_regressions() {
+    let mut machine = Drawn::doubled_up(1);
+    let slow = (0..100_000).filter(|_| machine.next() < 0.6).count();
+    assert!((9_000..11_000).contains(&slow), "{slow}");
+    for (blocks_max, inconclusive_max) in [(6, 0.15), (12, 0.05), (24, 0.02)] {
+        let shares = gates(2000, Drawn::doubled_up, 1.0, blocks_max, None);
+        assert!(shares.regression < 5e-4, "{blocks_max}: {shares:?}");
+        assert!(
+            shares.inconclusive < inconclusive_max,
+            "{blocks_max}: {shares:?}"
+        );
+        let shares = gates(400, Drawn::doubled_up, 0.9, blocks_max, None);
+        assert!(shares.regression > 0.65, "{blocks_max}: {shares:?}");
+        // Too few undisturbed blocks are inconclusive, and never a difference.
+        let [faster, slower, ..] = comparisons(2000, Drawn::doubled_up, 1.0, blocks_max, 0.01);
+        assert!(faster + slower < 0.002, "{blocks_max}: {faster} {slower}");
+    }
+}
+
 #[test]
 fn slowdowns_are_found_as_far_as_noise_lets_them() {
     let quiet = |seed| Drawn::quiet(seed, 0.004);
@@ -37,6 +58,29 @@ fn slowdowns_are_found_as_far_as_noise_lets_them() {
     }
     let shares = gates(400, Drawn::shared, 0.9, 16, None);
     assert!(shares.regression > 0.5, "{shares:?}");
+}
+
+/// Equals, and sides that differ by less than what matters, are not called different; what is exactly at the edge is called neither much
+/// more often than the interval misses on one side; clear differences are found.
+#[test]
+fn differences_are_told_as_far_as_they_matter() {
+    let quiet = |seed| Drawn::quiet(seed, 0.004);
+    for ratio in [1.0, 1.005, 0.995] {
+        let [faster, slower, ..] = comparisons(1000, quiet, ratio, 60, 0.01);
+        assert!(faster + slower < 0.005, "{ratio}: {faster} {slower}");
+    }
+    let [faster, slower, none, _] = comparisons(1000, quiet, 1.0, 60, 0.01);
+    assert!(none > 0.9, "{faster} {slower} {none}");
+    let [faster, _, none, _] = comparisons(2000, quiet, 1.01, 60, 0.01);
+    assert!(faster < 0.04 && none < 0.04, "{faster} {none}");
+    let [_, slower, none, _] = comparisons(2000, quiet, 0.99, 60, 0.01);
+    assert!(slower < 0.04 && none < 0.04, "{slower} {none}");
+    let [faster, ..] = comparisons(500, quiet, 1.03, 60, 0.01);
+    assert!(faster > 0.9, "{faster}");
+    let [_, slower, ..] = comparisons(500, quiet, 0.97, 60, 0.01);
+    assert!(slower > 0.9, "{slower}");
+    let [faster, slower, ..] = comparisons(1000, Drawn::shared, 1.0, 24, 0.01);
+    assert!(faster + slower < 0.03, "{faster} {slower}");
 }
 
 /// The end of measuring is decided by noise that does not know the sides: looking after every block costs no coverage.

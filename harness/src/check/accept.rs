@@ -36,9 +36,36 @@ impl Accepting {
 
     /// The change of this case against this baseline that was accepted before.
     pub(super) fn before(&self, baseline: &SideRecord, case: &CaseOutcome) -> Option<&Accepted> {
-        let name = name(baseline);
+        let baseline = baseline.content.as_deref()?;
         self.file
-            .of(&name, &case.kernel, case.n, &case.dtype, case.threads)
+            .of(baseline, &case.kernel, case.n, &case.dtype, case.threads)
+    }
+
+    /// What to say of the acceptances that the verdict rests on, one line for each case; and of one that does not apply any more.
+    pub(super) fn remarks(&self, comparison: &Comparison) -> Vec<String> {
+        let remark = |case: &CaseOutcome| {
+            let gate = case.gate.as_ref()?;
+            let label = format!("{} n={} {}", case.kernel, case.n, case.dtype);
+            if let Some(accepted) = &gate.accepted {
+                return Some(format!(
+                    "{label}: {} times the baseline's speed is expected, accepted {}: {}",
+                    ratio_text(accepted.ratio),
+                    accepted.accepted_utc,
+                    accepted.reason
+                ));
+            }
+            let baseline = comparison.baseline.content.as_deref().unwrap_or_default();
+            let is_of_another =
+                self.file
+                    .is_of_another(baseline, &case.kernel, case.n, &case.dtype, case.threads);
+            (is_of_another && gate.verdict != GateVerdict::Pass).then(|| {
+                format!(
+                    "{label}: what {} holds was accepted against other baselines and does not count against this one",
+                    self.path.display()
+                )
+            })
+        };
+        comparison.cases.iter().filter_map(remark).collect()
     }
 
     /// The ratio that is expected of this case.
@@ -59,7 +86,14 @@ impl Accepting {
                 .push("nothing was accepted: there is no verdict".to_owned());
             return Ok(());
         }
-        let [baseline, candidate] = [&comparison.baseline, &comparison.candidate].map(name);
+        let Some(baseline) = &comparison.baseline.content else {
+            comparison.reasons.push(
+                "nothing was accepted: the baseline's file cannot be read, so that it would not be known again".to_owned(),
+            );
+            return Ok(());
+        };
+        let candidate = &comparison.candidate;
+        let candidate = candidate.content.as_ref().unwrap_or(&candidate.given);
         let change = |case: &CaseOutcome| {
             let gate = case.gate.as_ref()?;
             let ratio = case.ratio.as_ref()?;
@@ -89,13 +123,13 @@ impl Accepting {
         }
         for change in &changes {
             comparison.reasons.push(format!(
-                "accepted in {}: {} n={} {} from {:.3} to {:.3}: {reason}",
+                "accepted in {}: {} n={} {} from {} to {}: {reason}",
                 self.path.display(),
                 change.kernel,
                 change.n,
                 change.dtype,
-                change.ratio_before,
-                change.ratio
+                ratio_text(change.ratio_before),
+                ratio_text(change.ratio)
             ));
         }
         let mut file = self.file.clone();
@@ -107,7 +141,11 @@ impl Accepting {
     }
 }
 
-/// What a side is known by from one day to the next: the digest of its bundle, else as it was given.
-fn name(side: &SideRecord) -> String {
-    side.bundle_digest().unwrap_or(&side.given).to_owned()
+/// A ratio in a few letters, whatever somebody wrote into the file.
+fn ratio_text(ratio: f64) -> String {
+    if (0.001..1e4).contains(&ratio) {
+        format!("{ratio:.3}")
+    } else {
+        format!("{ratio:.2e}")
+    }
 }

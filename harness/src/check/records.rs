@@ -9,6 +9,7 @@ use results::comparison::{
 use results::load;
 use results::record::{Case, Record};
 use results::run_gate::{self, RUNS_MIN, RunCase};
+use results::verdict::ThresholdFrom;
 
 use super::accept::Accepting;
 use crate::cli::CheckArgs;
@@ -16,7 +17,7 @@ use crate::comparing::{self, Bar, Plan};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::run::now_utc;
-use crate::turns::{Doing, Runs, SideCommand, Stop};
+use crate::turns::{Doing, Runs, SideCommand, Stop, digest_of};
 
 /// The path of the records when the baseline is some: a directory, or a file that is called `.json`.
 pub(super) fn named(given: &str) -> Option<PathBuf> {
@@ -91,7 +92,12 @@ pub(super) fn compare(
         outcome.candidate_runs = [&case.first[..], &case.fresh].concat();
         outcome.ratio = case.ratio();
     }
-    let thresholds: Vec<Option<f64>> = gate.cases.iter().map(|case| case.threshold).collect();
+    let thresholds = gate.cases.iter().map(|case| {
+        let limits = [run_gate::THRESHOLD_MIN, run_gate::THRESHOLD_MAX];
+        let threshold = case.threshold?;
+        Some((threshold, ThresholdFrom::of(asked, threshold, limits)))
+    });
+    let thresholds: Vec<_> = thresholds.collect();
     let judgements = run_gate::judge(&gate.cases);
     super::put_down(&mut comparison, &judgements, &thresholds, accepting);
     match stop {
@@ -187,6 +193,7 @@ impl Gate<'_> {
                 "the records are of other hardware: {difference} (give the bundle itself: --against FILE.run)"
             )));
         }
+        self.baseline.content = Some(content(&self.kept));
         self.baseline.software = self.kept.first().map(|record| record.software.clone());
         for case in &first.cases {
             let key = comparability::key(first, case);
@@ -267,6 +274,14 @@ fn matching<'a>(record: &'a Record, key: &Key) -> Option<&'a Case> {
         other.work == key.work
             && (other.means.threads, &other.means.driver) == (key.means.threads, &key.means.driver)
     })
+}
+
+/// What the records are, in whatever order they were read.
+fn content(records: &[Record]) -> String {
+    let texts = records.iter().map(serde_json::to_string);
+    let mut texts: Vec<String> = texts.filter_map(Result::ok).collect();
+    texts.sort_unstable();
+    digest_of(texts)
 }
 
 /// What stands for a run: the median of its first so many verified repetitions. The best would depend on how many a run has had.

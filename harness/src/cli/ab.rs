@@ -21,7 +21,8 @@ pub struct AbArgs {
     #[arg(value_name = "B", allow_hyphen_values = true)]
     pub candidate: String,
 
-    /// The difference that matters: within it the sides are called no different
+    /// The difference that matters: an interval inside of it is no difference, one beyond it is faster or slower, one across its edge is
+    /// inconclusive
     #[arg(long, default_value = "1%", value_name = "PERCENT")]
     pub within: String,
 
@@ -45,5 +46,5 @@ Examples:
   bench ab './main.run --driver library' ./main.run       two command lines
 
 Exit codes:
-  0 told: faster, slower, or no different; 3 inconclusive; 4 a result failed its verification, or the sides compute
+  0 told: faster or slower by more than --within, or no difference beyond it; 3 inconclusive; 4 a result failed its verification, or the sides compute
   different norms; 5 the sides measured different things; others as of bench";

@@ -23,7 +23,8 @@ pub struct CheckArgs {
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     pub candidate: Option<String>,
 
-    /// The slowdown that counts, for example 5% [default: twice the noise floor that the blocks show, at least 1%]
+    /// The slowdown that counts, for example 5% [default: 1.5 times the noise that the blocks show, but 1% at the least and
+    /// 5% at the most; against records 5% and 10%]
     #[arg(long, value_name = "PERCENT")]
     pub threshold: Option<String>,
 

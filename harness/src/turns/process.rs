@@ -18,6 +18,9 @@ use crate::interrupt::Interrupt;
 /// How often it is asked whether to go on waiting. Ten times a second is nothing that a measurement would notice.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// How often it is asked whether a process that has closed its output has ended.
+const ENDING: Duration = Duration::from_millis(1);
+
 /// How long a process may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -31,6 +34,8 @@ pub(super) enum Trouble {
     Interrupted(i32),
     /// The process failed, in one line.
     Failed(Failure),
+    /// The process says that a result is wrong, in one line.
+    Invalid(String),
 }
 
 /// Runs a side with these words behind its own and reads the record that it prints. Nothing is left running.
@@ -62,29 +67,35 @@ pub(super) fn measure(
     let stderr = reader(child.stderr.take(), sender);
     let deadline = Instant::now() + timeout;
     let mut open = 2;
-    while open > 0 {
-        match printed.recv_timeout(PATIENCE) {
-            Ok(()) => open -= 1,
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                if let Some(signal) = interrupt.signal() {
-                    end(&mut child);
-                    return Err(Trouble::Interrupted(signal));
-                }
-                if Instant::now() >= deadline {
-                    end(&mut child);
-                    let limit_s = timeout.as_secs_f64();
-                    let reason = format!(
-                        "it took longer than {limit_s} s (try a longer --timeout or a smaller --size)"
-                    );
-                    return Err(failed(Exit::System, reason));
-                }
+    let status = loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if open > 0 {
+            match printed.recv_timeout(PATIENCE.min(left)) {
+                Ok(()) => open -= 1,
+                Err(RecvTimeoutError::Disconnected) => open = 0,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        } else {
+            // It has closed both and is about to end, or goes on in silence.
+            let ended = child.try_wait();
+            match ended.map_err(|error| failed(Exit::System, format!("{error}")))? {
+                Some(status) => break status,
+                None => thread::sleep(ENDING.min(left)),
             }
         }
-    }
-    let status = child
-        .wait()
-        .map_err(|error| failed(Exit::System, format!("{error}")))?;
+        if let Some(signal) = interrupt.signal() {
+            end(&mut child);
+            return Err(Trouble::Interrupted(signal));
+        }
+        if Instant::now() >= deadline {
+            end(&mut child);
+            let limit_s = timeout.as_secs_f64();
+            let reason = format!(
+                "it took longer than {limit_s} s (try a longer --timeout or a smaller --size)"
+            );
+            return Err(failed(Exit::System, reason));
+        }
+    };
     if let Some(signal) = interrupt.signal() {
         return Err(Trouble::Interrupted(signal));
     }
@@ -100,13 +111,23 @@ pub(super) fn measure(
         return Err(failed(exit, how_it_ended(status, &stderr)));
     }
     let read = results::load::read_sealed(&stdout);
-    read.map(|(record, _)| record).map_err(|reason| {
+    let (record, _) = read.map_err(|reason| {
         let reason = format!(
             "it printed no record that can be read: {reason} (it was run with {})",
             words.join(" ")
         );
         failed(Exit::Usage, reason)
-    })
+    })?;
+    let mut samples = record.cases.iter().flat_map(|case| &case.samples);
+    if !status.success() && samples.all(|sample| sample.verification.passed) {
+        // Whatever it found wrong is not in the record: it is not taken for right.
+        let reason = how_it_ended(status, &stderr);
+        return Err(Trouble::Invalid(format!(
+            "'{}': {reason}, although each result of its record is verified",
+            side.given
+        )));
+    }
+    Ok(record)
 }
 
 /// Starts it in a process group of its own, so that what it starts can be ended with it.

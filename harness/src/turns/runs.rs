@@ -6,7 +6,8 @@ use results::comparison::{Process, SideRecord, Stage};
 use results::paired::Side;
 use results::record::{Host, Record};
 
-use super::{QUIETLY, Request, Stop, failed_results, gflops, process};
+use super::content::Content;
+use super::{QUIETLY, Request, Stop, failed_results, gflops, process, side_record};
 use crate::interrupt::Interrupt;
 
 /// Runs of the candidate.
@@ -14,6 +15,7 @@ pub struct Runs<'a> {
     request: Request,
     interrupt: &'a Interrupt,
     began: Instant,
+    content: Content,
     first: Option<Record>,
     /// Every process so far.
     pub processes: Vec<Process>,
@@ -23,6 +25,7 @@ impl<'a> Runs<'a> {
     /// Nothing has run yet.
     pub fn new(request: Request, interrupt: &'a Interrupt) -> Self {
         Self {
+            content: Content::of(&request.sides[1].words),
             request,
             interrupt,
             began: Instant::now(),
@@ -54,12 +57,7 @@ impl<'a> Runs<'a> {
 
     /// The candidate, as its first record tells.
     pub fn side(&self) -> SideRecord {
-        let command = &self.request.sides[1];
-        SideRecord {
-            given: command.given.clone(),
-            command_line: command.words.clone(),
-            software: self.first.as_ref().map(|record| record.software.clone()),
-        }
+        side_record(&self.request.sides[1], &self.content, self.first.as_ref())
     }
 
     /// Runs the candidate once, with this number of repetitions where none was asked for.

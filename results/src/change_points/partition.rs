@@ -12,6 +12,10 @@ const LEVEL_STEP: f64 = 0.25;
 /// More levels than this are not tried; then they lie further apart.
 const LEVELS_MAX: usize = 2000;
 
+/// Costs that differ by less are equal, and the longer segment is taken. A run beyond the caps of both neighbouring levels costs the same in
+/// either, so that such ties are no rarity, and rounding is not to decide them.
+const TIE: f64 = 1e-6;
+
 /// Where to cut so that capped squares, in units of the noise, plus a penalty for each cut are the least, with no segment
 /// shorter than `segment_min` runs.
 ///
@@ -46,12 +50,12 @@ pub(super) fn best(logs: &[f64], noise: Noise, segment_min: usize, penalty: f64)
             }
             open[at] += new;
             if let Some(begin) = born
-                && born_cost + recent[at] < open[at]
+                && born_cost + recent[at] < open[at] - TIE
             {
                 open[at] = born_cost + recent[at];
                 open_begin[at] = begin;
             }
-            if open[at] < least.0 {
+            if open[at] < least.0 - TIE {
                 least = (open[at], open_begin[at]);
             }
         }

@@ -3,7 +3,7 @@
 
 use results::paired::{self, Block, Order, Side};
 use results::statistics::random::SplitMix64;
-use results::verdict::{self, GateCase, GateVerdict};
+use results::verdict::{self, Difference, GateCase, GateVerdict};
 
 /// How the rates of processes that run one after the other vary on a machine.
 pub(crate) trait Machine {
@@ -26,6 +26,10 @@ pub(crate) struct Drawn {
     level: f64,
     is_slow: bool,
     steps: f64,
+    /// With which probability a process is the first of some that have one core for two threads.
+    cores_shared: f64,
+    /// How many more of them there are.
+    sharing: usize,
 }
 
 impl Drawn {
@@ -40,6 +44,19 @@ impl Drawn {
             level: 0.0,
             is_slow: false,
             steps: 0.0,
+            cores_shared: 0.0,
+            sharing: 0,
+        }
+    }
+
+    /// A virtual machine whose two processors are one core for seconds: one to eight processes in a row then have 0.53 of their speed, a tenth
+    /// of all processes, whichever side they are of.
+    pub(crate) fn doubled_up(seed: u64) -> Self {
+        // A spell has 4.5 processes in the mean, and 1 / cores_shared are between two.
+        let share = 0.1;
+        Self {
+            cores_shared: share / (4.5 * (1.0 - share)),
+            ..Self::quiet(seed, 0.006)
         }
     }
 
@@ -70,6 +87,12 @@ impl Machine for Drawn {
         } else {
             1.0
         };
+        if self.sharing > 0 {
+            self.sharing -= 1;
+        } else if self.cores_shared > 0.0 && self.random.uniform() < self.cores_shared {
+            self.sharing = 1 + self.random.below(8);
+        }
+        let spell = spell * if self.sharing > 0 { 0.53 } else { 1.0 };
         // Noise that slows only: its tail is heavy.
         let own = self.own * (1.0 / (1.0 - self.random.uniform())).powf(0.4);
         self.steps += 1.0;
@@ -152,6 +175,36 @@ pub(crate) fn gate(
         case.fresh = blocks(machine, &mut orders, ratio, (count, count), 0.0);
     }
     verdict::judge(&[case])[0].verdict
+}
+
+/// The shares of comparisons of one case, as `bench ab` makes them, with each outcome: faster, slower, no difference, inconclusive.
+pub(crate) fn comparisons<M: Machine>(
+    count: u64,
+    machine: impl Fn(u64) -> M,
+    ratio: f64,
+    blocks_max: usize,
+    within: f64,
+) -> [f64; 4] {
+    let mut shares = [0.0; 4];
+    for index in 0..count {
+        let mut orders = SplitMix64::new(2 * index + 1);
+        let limits = (verdict::blocks_min(1) + 1, blocks_max);
+        let taken = blocks(
+            &mut machine(2 * index),
+            &mut orders,
+            ratio,
+            limits,
+            within / 2.0,
+        );
+        let outcome = match verdict::differences(&[taken], within)[0] {
+            Difference::Faster => 0,
+            Difference::Slower => 1,
+            Difference::NoDifference => 2,
+            Difference::Inconclusive => 3,
+        };
+        shares[outcome] += 1.0 / count as f64;
+    }
+    shares
 }
 
 /// The shares of gates that found a regression, and that could not tell.
