@@ -116,7 +116,15 @@ pub fn change_points(values: &[f64], settings: Settings) -> Segmentation {
     );
     let noise = Noise::between(&scales, &logs, &clear);
     let mut cuts = partition::best(&logs, noise, settings.segment_min, WEAK_PENALTY);
-    merge(&logs, noise, settings, &mut cuts);
+    // A cut that was moved is tested where it is, and levels that were merged are others than before.
+    loop {
+        settle(&logs, noise, settings, &mut cuts);
+        let tested = cuts.len();
+        merge(&logs, noise, settings, &mut cuts);
+        if cuts.len() == tested {
+            break;
+        }
+    }
     described(&logs, noise, settings, &cuts)
 }
 
@@ -152,6 +160,35 @@ fn merge(logs: &[f64], noise: Noise, settings: Settings, cuts: &mut Vec<usize>) 
         for (at, tested) in neighbours.clone().zip(&mut tests[neighbours]) {
             *tested = test(cuts, at);
         }
+    }
+}
+
+/// How much of the distance beyond the cap still counts for the place of a cut.
+const TRACE: f64 = 1e-3;
+
+/// Moves each cut to the best place between its neighbours for the levels on both sides. Where two cuts lay too close together for each
+/// to have its best place and one of them was merged, the other has to move; and a run beyond the caps of both levels costs the same
+/// on either side, so that a trace of its distance decides.
+fn settle(logs: &[f64], noise: Noise, settings: Settings, cuts: &mut [usize]) {
+    for at in 0..cuts.len() {
+        let (left, right) = around(logs.len(), cuts, at);
+        let old = level(logs, noise, left.clone());
+        let new = level(logs, noise, right.clone());
+        let loss = |run: usize, level: f64| {
+            let distance = (logs[run] - level).abs();
+            let trace = TRACE * distance / noise.cap(run);
+            noise.loss(run, distance) + if trace.is_finite() { trace } else { 0.0 }
+        };
+        let places = left.start + settings.segment_min..=right.end - settings.segment_min;
+        // What the runs from the first place up to this one lose by being of the old level.
+        let (mut lost, mut best) = (0.0, (0.0, *places.start()));
+        for place in places.clone().skip(1) {
+            lost += loss(place - 1, old) - loss(place - 1, new);
+            if lost < best.0 {
+                best = (lost, place);
+            }
+        }
+        cuts[at] = best.1;
     }
 }
 
@@ -451,9 +488,7 @@ mod tests {
         fn a_clear_change_is_found_wherever_it_is(before in 8..60usize, after in 8..60usize, up in any::<bool>(), seed in 0..1000u64) {
             let level = if up { 112.0 } else { 88.0 };
             let values = noisy(&[(before, 100.0), (after, level)], 0.01, seed);
-            // Noise decides about the run next to it.
-            let found = indices(&values);
-            prop_assert!(found.iter().any(|index| index.abs_diff(before) <= 1), "{found:?}");
+            prop_assert!(indices(&values).contains(&before), "{:?}", indices(&values));
         }
     }
 }
