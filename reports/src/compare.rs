@@ -1,6 +1,5 @@
 //! A comparison for people and for programs: tables as text and Markdown, rows as CSV, everything as JSON.
 
-mod clean;
 mod csv;
 mod json;
 mod markdown;
@@ -8,7 +7,6 @@ mod rows;
 mod sentences;
 mod text;
 
-pub use clean::clean;
 pub use csv::csv;
 pub use json::json;
 pub use markdown::markdown;

@@ -6,7 +6,9 @@ use results::comparison::{CaseOutcome, Comparison, GateOutcome, SideRecord, Stag
 use results::paired::Ratio;
 use results::verdict::{Difference, GateVerdict, THRESHOLD_FLOORS, ThresholdFrom};
 
+use crate::clean;
 use crate::figures::{counted, percent};
+use crate::markdown::escaped;
 
 /// `bench ab` in a few lines: the sides, one line for each case, what it took.
 pub fn ab(comparison: &Comparison) -> String {
@@ -107,12 +109,12 @@ fn broken(lines: &[String]) -> String {
     const LONG: usize = 240;
     const WIDTH: usize = 160;
     let mut text = String::new();
-    for line in lines {
+    for line in lines.iter().map(|line| clean(line)) {
         if !text.is_empty() {
             text.push('\n');
         }
         if line.chars().count() <= LONG {
-            text.push_str(line);
+            text.push_str(&line);
             continue;
         }
         let indent = line.len() - line.trim_start().len();
@@ -133,25 +135,6 @@ fn broken(lines: &[String]) -> String {
         }
     }
     text
-}
-
-/// What is marked up in Markdown or HTML, taken literally.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' => {
-                escaped.push('\\');
-                escaped.push(letter);
-            }
-            '\n' | '\r' => escaped.push(' '),
-            _ => escaped.push(letter),
-        }
-    }
-    escaped
 }
 
 fn headline(comparison: &Comparison) -> String {

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use results::history::series::{Change, History, Point, Series};
 
-use crate::figures;
+use crate::markdown::escaped;
+use crate::{clean, clean_lines, figures};
 
 /// A history and what is said above it.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,7 @@ pub fn text(listing: Listing) -> String {
     for note in notes(listing) {
         let _ = write!(text, "\n{note}\n");
     }
-    text.trim_end().to_owned()
+    clean_lines(text.trim_end())
 }
 
 /// The history as Markdown, for the summary page of a CI job.
@@ -128,7 +129,7 @@ pub fn title(series: &Series) -> String {
             let _ = write!(title, ", {} hosts", hostnames.len());
         }
     }
-    title
+    clean(&title)
 }
 
 /// What was measured.
@@ -287,22 +288,4 @@ fn p_value(p: f64) -> String {
 fn counted(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {what}{plural}", figures::grouped(&count.to_string()))
-}
-
-/// Text of a record in Markdown: no markup of its own, and no cell's end.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for character in text.chars() {
-        match character {
-            '\n' | '\r' => escaped.push(' '),
-            '<' => escaped.push_str("&lt;"),
-            '&' => escaped.push_str("&amp;"),
-            '|' | '*' | '_' | '`' | '[' | ']' | '\\' => {
-                escaped.push('\\');
-                escaped.push(character);
-            }
-            _ => escaped.push(character),
-        }
-    }
-    escaped
 }

@@ -3,11 +3,13 @@
 //! Everything here is a pure function of a [`results::Record`]: nothing measures, reads or writes, and the same record
 //! gives the same bytes.
 
+mod clean;
 pub mod compare;
 pub mod comparison_text;
 mod figures;
 pub mod history_plot;
 pub mod history_text;
+mod markdown;
 mod plot;
 pub mod rate;
 pub mod run_plot;
@@ -21,5 +23,6 @@ pub mod trust;
 #[path = "../tests/fixtures/mod.rs"]
 mod fixtures;
 
+pub use clean::{clean, clean_lines};
 pub use plot::PlotError;
 pub use rate::Rate;

@@ -92,7 +92,7 @@ fn a_pipe_gets_everything() {
 #[test]
 fn what_a_terminal_would_act_upon_is_spelled_out() {
     assert_eq!(
-        reports::compare::clean("a\u{1b}[2J\u{9b}\u{202e}\u{200b}\u{feff}ä漢"),
+        reports::clean("a\u{1b}[2J\u{9b}\u{202e}\u{200b}\u{feff}ä漢"),
         "a\\u{1b}[2J\\u{9b}\\u{202e}\\u{200b}\\u{feff}ä漢"
     );
 }

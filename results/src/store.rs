@@ -1,7 +1,7 @@
 //! Where records are kept: one JSON file a run in a directory. A file is there whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -58,8 +58,22 @@ pub enum StoreError {
     },
 }
 
+/// Reads a file that has at most this many bytes: others may be devices that never end.
+///
+/// # Errors
+///
+/// The system's, or [`io::ErrorKind::FileTooLarge`].
+pub fn read_bounded(from: impl io::Read, size_max_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    from.take(size_max_bytes + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > size_max_bytes {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(content)
+}
+
 /// The system's words for an error, in lower case as in all our messages and without the number.
-pub(crate) fn reason(error: &io::Error) -> String {
+pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut letters = text.chars();
@@ -119,25 +133,43 @@ pub fn write_record(directory: &Path, record: &Record) -> Result<StoredRecord, S
 }
 
 /// Writes a file so that other processes, and a crash, see either all of it or none, and so that a run that is stopped
-/// on the way leaves nothing behind: written without a name, flushed to the disk, then given its name.
+/// on the way leaves nothing behind: written without a name, flushed to the disk, then given its name. A symbolic link is followed. What is
+/// there and is no ordinary file, such as a device or a pipe, is written to and stays what it is.
 ///
 /// # Errors
 ///
-/// [`StoreError::Write`] when it could not be written; a file of that name is as it was.
+/// [`StoreError::Write`] when it could not be written; an ordinary file of that name is as it was.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    // What does not exist yet has no other name.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    replace(&target, content).map_err(|source| StoreError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        // A name given to another file would not ask whether this one may be written.
+        Ok(there) if there.is_file() => drop(fs::OpenOptions::new().append(true).open(path)?),
+        Ok(_) => {
+            return fs::OpenOptions::new()
+                .write(true)
+                .open(path)?
+                .write_all(content);
+        }
+        Err(_) => {}
+    }
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    let written = match write_unnamed(directory, path, content) {
+    match write_unnamed(directory, path, content) {
         // The file system cannot, the name is taken, or there is no /proc to name the file by.
         Err(_) => write_renamed(directory, path, content),
         written => written,
-    };
-    written.map_err(|source| StoreError::Write {
-        path: path.to_owned(),
-        source,
-    })?;
+    }?;
     // The name is on the disk only when the directory is. Some directories cannot be opened or synced: the file is
     // there all the same, and whole.
     let _ = File::open(directory).and_then(|directory| directory.sync_all());

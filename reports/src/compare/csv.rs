@@ -2,8 +2,8 @@
 
 use results::compare::{Basis, Comparison, Group, Row};
 
-use super::clean;
 use crate::Rate;
+use crate::clean;
 
 /// What the columns are. What is unknown is empty.
 const HEADER: &str = "kernel,kernel_version,n,dtype,panel_rows,threads,driver,isa,blas,host,is_reference,unit,median,low,high,interval,ratio,ratio_low,ratio_high,percent_of_peak,runs,runs_left_out,samples_failed,grade,means_differ";

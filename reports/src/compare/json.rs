@@ -6,9 +6,9 @@ use results::comparability::{Difference, Means, Work};
 use results::compare::{Comparison, Group, Row};
 use serde_json::{Value, json};
 
-use super::clean::is_harmful;
 use super::csv::basis;
 use crate::Rate;
+use crate::clean::is_harmful;
 
 /// The version of this layout.
 const FORMAT_VERSION: u32 = 1;

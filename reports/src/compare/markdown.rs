@@ -1,5 +1,6 @@
 //! A comparison as Markdown, for example for a pull request.
 
+use crate::markdown::escaped;
 use results::compare::Comparison;
 
 use super::rows::{COLUMNS, legend};
@@ -7,9 +8,9 @@ use super::sentences;
 
 /// The tables and what is to be said beside them. Ends without a newline.
 pub fn markdown(comparison: &Comparison) -> String {
-    let mut lines = vec![escape(&sentences::scope(comparison))];
+    let mut lines = vec![escaped(&sentences::scope(comparison))];
     for group in &comparison.groups {
-        lines.push(format!("\n### {}\n", escape(&sentences::title(group))));
+        lines.push(format!("\n### {}\n", escaped(&sentences::title(group))));
         let titles: Vec<&str> = COLUMNS.iter().map(|column| column.title(group)).collect();
         lines.push(format!("| {} |", titles.join(" | ")));
         let rules: Vec<&str> = COLUMNS
@@ -20,7 +21,7 @@ pub fn markdown(comparison: &Comparison) -> String {
         for row in &group.rows {
             let cells: Vec<String> = COLUMNS
                 .iter()
-                .map(|column| escape(column.cell(comparison, group, row).trim_end()))
+                .map(|column| escaped(column.cell(comparison, group, row).trim_end()))
                 .collect();
             lines.push(format!("| {} |", cells.join(" | ")));
         }
@@ -48,24 +49,6 @@ fn list(heading: &str, sentences: &[String]) -> Vec<String> {
     if !heading.is_empty() {
         lines.push(format!("**{heading}**\n"));
     }
-    lines.extend(sentences.iter().map(|it| format!("- {}", escape(it))));
+    lines.extend(sentences.iter().map(|it| format!("- {}", escaped(it))));
     lines
-}
-
-/// The text with everything escaped that Markdown, or HTML within it, would act upon.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '!' | '@' => {
-                escaped.push('\\');
-                escaped.push(c);
-            }
-            _ => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -2,8 +2,8 @@
 
 use results::compare::{Basis, Comparison, Group, Ratio, Row};
 
-use super::clean;
 use crate::Rate;
+use crate::clean;
 use crate::figures::{beside, percent};
 
 /// What a table's columns are, in order.

@@ -5,7 +5,7 @@ use results::compare::norms::Mismatch;
 use results::compare::{Comparison, Group, Refused, Row};
 use results::environment::DifferingFact;
 
-use super::clean;
+use crate::clean;
 use crate::figures::{counted, of_check};
 
 /// What a group is of, for example `matmul-norm n=1000 f64, 2 threads, AVX2, OpenBLAS 0.3.21`.

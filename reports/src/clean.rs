@@ -17,8 +17,13 @@ pub fn clean(text: &str) -> String {
     cleaned
 }
 
+/// The same for text of several lines: each line is cleaned by itself.
+pub fn clean_lines(text: &str) -> String {
+    text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether a character does more than to be seen.
-pub(super) fn is_harmful(c: char) -> bool {
+pub(crate) fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
