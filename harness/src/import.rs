@@ -4,7 +4,6 @@
 //! expectation, as `kernels::verify` does; whatever else the source does not say is empty, or is named as derived.
 
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -76,17 +75,20 @@ struct Source {
     time_is_of: &'static str,
 }
 
+/// Larger files are not the lines of a few repetitions.
+const SIZE_MAX_BYTES: u64 = 64 << 20;
+
 impl Source {
     fn read(path: &Path) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| {
             Failure::usage(anyhow::anyhow!(
-                "cannot read {}: {error} (name a file with the program's output, or -)",
-                path.display()
+                "cannot read {}: {} (name a file with the program's output, or -)",
+                path.display(),
+                store::reason(&error)
             ))
         };
         if path == Path::new("-") {
-            let mut text = Vec::new();
-            std::io::stdin().read_to_end(&mut text).map_err(failed)?;
+            let text = store::read_bounded(std::io::stdin(), SIZE_MAX_BYTES).map_err(failed)?;
             return Ok(Self {
                 name: "standard input".to_owned(),
                 text,
@@ -94,7 +96,9 @@ impl Source {
                 time_is_of: "this import",
             });
         }
-        let text = fs::read(path).map_err(failed)?;
+        let text = fs::File::open(path)
+            .and_then(|file| store::read_bounded(file, SIZE_MAX_BYTES))
+            .map_err(failed)?;
         let time = fs::metadata(path).and_then(|metadata| metadata.modified());
         Ok(Self {
             name: path.display().to_string(),

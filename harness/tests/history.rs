@@ -101,10 +101,52 @@ fn write(directory: &Path, runs: &[Run]) {
         record.started_utc = format!("2026-{:02}-{:02}T10:00:00Z", 1 + id / 28, 1 + id % 28);
         record.software.bench_commit.clone_from(&run.commit);
         run.cpu.clone_into(&mut record.host.cpu.model);
-        let summary = record.cases[0].summary.as_mut().unwrap();
-        summary.gflops_median = run.gflops;
+        set_rate(&mut record, run.gflops);
         let text = serde_json::to_vec_pretty(&record).unwrap();
         fs::write(records.join(format!("{id}.json")), text).unwrap();
+    }
+}
+
+/// Every sample of the record has this rate.
+fn set_rate(record: &mut Record, gflops: f64) {
+    for sample in &mut record.cases[0].samples {
+        sample.gflops = gflops;
+    }
+}
+
+/// The digest of a record covers its samples; who edits the summary is not to be believed.
+#[test]
+fn the_summary_of_a_record_is_not_believed() {
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), &runs(&[(8, 100.0)]));
+    let path = directory.path().join("records/3.json");
+    let mut record: Record = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    record.cases[0].summary.as_mut().unwrap().gflops_median = 1000.0;
+    fs::write(&path, serde_json::to_vec(&record).unwrap()).unwrap();
+    let text = stdout(&history(directory.path(), &[], 0));
+    assert!(!text.contains("1000"), "{text}");
+    assert!(text.contains("level 99.85 GFLOPS"), "{text}");
+}
+
+/// Anybody may have written a record, and what is printed ends in a terminal or in the log of a CI job.
+#[test]
+fn strings_of_records_are_no_commands_to_a_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), &runs(&[(8, 100.0)]));
+    for entry in fs::read_dir(directory.path().join("records")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut record: Record = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        "\u{1b}[31mred\u{7}\n\u{202e}".clone_into(&mut record.host.hostname);
+        fs::write(&path, serde_json::to_vec(&record).unwrap()).unwrap();
+    }
+    for format in ["text", "markdown"] {
+        let text = stdout(&history(directory.path(), &["--format", format], 0));
+        let is_harmful = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(
+            text.contains("red") && !text.contains(is_harmful),
+            "{text:?}"
+        );
+        assert!(!text.lines().any(|line| line.starts_with('\u{202e}')));
     }
 }
 
@@ -227,7 +269,7 @@ fn what_changes_in_the_directory_is_seen() {
     fs::remove_file(records.join("0.json")).unwrap();
     let text = fs::read_to_string(records.join("1.json")).unwrap();
     let mut record: Record = serde_json::from_str(&text).unwrap();
-    record.cases[0].summary.as_mut().unwrap().gflops_median = 55.5;
+    set_rate(&mut record, 55.5);
     fs::write(records.join("1.json"), serde_json::to_vec(&record).unwrap()).unwrap();
     fs::create_dir(records.join("more")).unwrap();
     record.id = "ffffffff".to_owned();
@@ -314,7 +356,7 @@ fn records_of_one_run_that_differ_are_refused() {
     let records = directory.path().join("records");
     let text = fs::read_to_string(records.join("3.json")).unwrap();
     let mut record: Record = serde_json::from_str(&text).unwrap();
-    record.cases[0].summary.as_mut().unwrap().gflops_median *= 2.0;
+    set_rate(&mut record, 200.0);
     fs::write(records.join("x.json"), serde_json::to_vec(&record).unwrap()).unwrap();
     let message = stderr(&history(directory.path(), &[], 2));
     assert_eq!(

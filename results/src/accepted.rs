@@ -56,6 +56,9 @@ impl Default for AcceptedFile {
     }
 }
 
+/// Larger files are no list that people keep.
+const SIZE_MAX_BYTES: u64 = 1 << 20;
+
 impl AcceptedFile {
     /// Reads the file; one that does not exist holds nothing.
     ///
@@ -64,7 +67,9 @@ impl AcceptedFile {
     /// [`StoreError::Read`] or [`StoreError::Format`] when it is there and cannot be used: a change that was accepted is not to be
     /// overlooked.
     pub fn read(path: &Path) -> Result<Self, StoreError> {
-        let text = match std::fs::read(path) {
+        let text = match std::fs::File::open(path)
+            .and_then(|file| store::read_bounded(file, SIZE_MAX_BYTES))
+        {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => {

@@ -10,6 +10,7 @@ pub mod series;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Case, Record};
+use crate::statistics::summarize;
 
 /// What a history keeps of a record.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,7 +113,8 @@ impl Run {
 impl RunCase {
     /// The case's median; `None` when there is none that could be drawn.
     fn of(case: &Case) -> Option<Self> {
-        let summary = case.summary.as_ref()?;
+        // From the samples, which the record's digest covers, and not from the summary, which it does not.
+        let summary = summarize(&case.samples)?;
         let bytes = case.bytes.filter(|_| case.flop > 0.0);
         let factor = bytes.map_or(1.0, |bytes| bytes / case.flop);
         let rate = summary.gflops_median * factor;

@@ -6,7 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 use results::Record;
-use results::store::{StoreError, prepare_directory, read_record, write_record, write_whole};
+use results::accepted::AcceptedFile;
+use results::store::{
+    StoreError, prepare_directory, read_bounded, read_record, write_record, write_whole,
+};
 
 mod common;
 
@@ -286,4 +289,48 @@ fn undefined_figures_survive_the_round_trip() {
     assert!(undefined.iter().all(|figure| figure.is_nan()), "{sample:?}");
     assert!(!read.is_valid());
     assert_eq!(text_of(&read), text_of(&record));
+}
+
+/// An output option may name a device, a pipe or a link: a file in its place would be a surprise, or a host without `/dev/full`.
+#[test]
+fn what_is_no_ordinary_file_stays_what_it_is() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let directory = tempfile::tempdir().unwrap();
+    let link = directory.path().join("link");
+    symlink("/dev/full", &link).unwrap();
+    let error = write_whole(&link, b"text").unwrap_err();
+    assert!(matches!(error, StoreError::Write { .. }), "{error:?}");
+    let full = fs::metadata("/dev/full").unwrap();
+    assert!(full.file_type().is_char_device());
+
+    let target = directory.path().join("target");
+    let link = directory.path().join("to-it");
+    fs::write(&target, "old").unwrap();
+    symlink(&target, &link).unwrap();
+    write_whole(&link, b"new").unwrap();
+    assert_eq!(fs::read(&target).unwrap(), b"new");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+
+    let pipe = directory.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe).unwrap()
+    });
+    write_whole(&pipe, b"text").unwrap();
+    assert_eq!(reader.join().unwrap(), b"text");
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+
+    assert!(write_whole(directory.path(), b"text").is_err());
+}
+
+#[test]
+fn what_never_ends_is_not_read_to_its_end() {
+    let zeros = fs::File::open("/dev/zero").unwrap();
+    let error = read_bounded(zeros, 1000).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
+    assert_eq!(read_bounded(&b"1234"[..], 4).unwrap(), b"1234");
+    let error = AcceptedFile::read(Path::new("/dev/zero")).unwrap_err();
+    assert!(matches!(error, StoreError::Read { .. }), "{error:?}");
 }

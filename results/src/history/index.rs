@@ -25,7 +25,7 @@ use crate::store::{self, StoreError};
 pub const FILE_NAME: &str = ".bench-history-index";
 
 /// The version of the index's format. Another one is not read but made again.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A directory of records, read.
 #[derive(Clone, Debug, Default, PartialEq)]
