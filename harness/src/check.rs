@@ -36,18 +36,20 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         let plan = Plan::new(sides, &args.measured, &args.comparing)?;
         in_turns(&plan, asked, &accepting, &interrupt)?
     };
-    accepting.accept(&mut comparison)?;
+    // What was found is printed even where it cannot be put down as accepted.
+    let accepted = accepting.accept(&mut comparison);
     let text = match args.format {
         Format::Markdown => reports::comparison_text::markdown(&comparison),
         Format::Text | Format::Json => reports::comparison_text::check(&comparison),
     };
-    comparing::finish(
+    let exit = comparing::finish(
         &comparison,
         &text,
         args.comparing.json || args.format == Format::Json,
         args.comparing.output.as_deref(),
         interrupt.signal(),
-    )
+    )?;
+    accepted.map(|()| exit)
 }
 
 /// Runs both sides in turns: half of the time for the first look, half for the second.

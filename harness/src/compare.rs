@@ -22,7 +22,7 @@ pub fn run(args: &CompareArgs) -> Result<Exit, Failure> {
     let (words, reference) = what_is_compared(args);
     let loaded = load::load(&words, |record| Run::of(&record)).map_err(records::failure)?;
     for note in notes(&loaded) {
-        eprintln!("bench: {}", reports::compare::clean(&note));
+        eprintln!("bench: {}", reports::clean(&note));
     }
     let request = Request {
         by: match args.by {
@@ -108,7 +108,7 @@ fn why_not(comparison: &Comparison) -> String {
     match (comparison.sides.len(), comparison.refused.first()) {
         (1, _) if records > 1 => format!(
             "all {records} records are of {} in one state (try --by file, or --reference with a file)",
-            reports::compare::clean(&comparison.sides[0].label)
+            reports::clean(&comparison.sides[0].label)
         ),
         (1, _) => "there is only one record (name others)".to_owned(),
         (_, Some(refused)) => format!(
@@ -117,7 +117,7 @@ fn why_not(comparison: &Comparison) -> String {
         ),
         (_, None) => format!(
             "no other host has a verified figure for a kernel, size and type that {} has, too",
-            reports::compare::clean(&comparison.sides[comparison.reference].label)
+            reports::clean(&comparison.sides[comparison.reference].label)
         ),
     }
 }

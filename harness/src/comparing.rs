@@ -168,7 +168,7 @@ pub fn take_in(stop: Stop, comparison: &mut Comparison) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Keeps the comparison where that is wanted, prints it, and ends as it came out; by the signal if one has come.
+/// Prints the comparison, keeps it where that is wanted (`-` is standard output, as JSON), and ends as it came out; by the signal if one has come.
 ///
 /// # Errors
 ///
@@ -180,16 +180,19 @@ pub fn finish(
     output: Option<&Path>,
     signal: Option<i32>,
 ) -> Result<Exit, Failure> {
+    let is_printed = output == Some(Path::new("-"));
+    let output = output.filter(|path| *path != Path::new("-"));
+    if json || is_printed {
+        print_line(&to_json(comparison))?;
+    } else {
+        print_line(text)?;
+    }
+    // After printing: what minutes of measuring have found is not lost to a file that cannot be written.
     if let Some(path) = output {
         let mut text = to_json(comparison);
         text.push('\n');
         store::write_whole(path, text.as_bytes())
             .map_err(|error| Failure::new(Exit::InputOutput, error))?;
-    }
-    if json {
-        print_line(&to_json(comparison))?;
-    } else {
-        print_line(text)?;
     }
     if let Some(signal) = signal {
         interrupt::end_by(signal);

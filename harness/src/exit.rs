@@ -62,7 +62,7 @@ impl fmt::Display for Failure {
         // One line without commands to the terminal, whatever the parts (names of files, words of records) bring along.
         let text = self.error.to_string();
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        f.write_str(&reports::compare::clean(&line))
+        f.write_str(&reports::clean(&line))
     }
 }
 

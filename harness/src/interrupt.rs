@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::{fs, io};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
 
 /// Remembers the last signal that asked the program to end. A second one ends it at once.
@@ -21,7 +21,7 @@ enum Second {
 }
 
 impl Interrupt {
-    /// Begins to listen to SIGINT and SIGTERM, where they are not ignored: what was started in the background of a script
+    /// Begins to listen to SIGHUP, SIGINT, SIGQUIT and SIGTERM, where they are not ignored: what was started in the background of a script
     /// is not to be ended with what is in front.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Interrupt {
         let signal = Arc::new(AtomicUsize::new(0));
         let is_second = Arc::new(AtomicBool::new(false));
         let ignored = ignored(&fs::read_to_string("/proc/self/status").unwrap_or_default());
-        for number in [SIGINT, SIGTERM] {
+        for number in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
             if ignored & (1 << (number - 1)) != 0 {
                 continue;
             }

@@ -243,6 +243,18 @@ fn the_comparison_is_kept_with_each_process() {
 /// What was started ends with the comparison, and what is known so far is told.
 #[test]
 fn an_interruption_ends_what_is_running() {
+    // A key, a terminal that is closed, a script.
+    for signal in [
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+    ] {
+        interrupted_by(signal);
+    }
+}
+
+fn interrupted_by(signal: Signal) {
     let directory = scratch();
     steady(directory.path(), "a", 100);
     write_script(
@@ -263,15 +275,15 @@ fn an_interruption_ends_what_is_running() {
     }
     // As some terminals and `timeout` do.
     for _ in 0..2 {
-        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
     }
     let output = child.wait_with_output().unwrap();
     assert_eq!(
         std::os::unix::process::ExitStatusExt::signal(&output.status),
-        Some(2)
+        Some(signal as i32)
     );
     assert!(
-        stdout(&output).contains("ended by signal 2"),
+        stdout(&output).contains(&format!("ended by signal {}", signal as i32)),
         "{}",
         stdout(&output)
     );

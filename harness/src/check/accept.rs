@@ -21,8 +21,10 @@ pub(super) struct Accepting {
 impl Accepting {
     /// Reads what was accepted before.
     pub(super) fn new(args: &CheckArgs) -> Result<Self, Failure> {
-        let reason = args.accept.as_deref().map(str::trim);
-        if reason == Some("") {
+        // On one line, since it is printed in one.
+        let words = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let reason = args.accept.as_ref().map(words);
+        if reason.as_deref() == Some("") {
             return Err(Failure::usage(anyhow::anyhow!(
                 "cannot accept a change without a reason (try --accept 'checks bounds now')"
             )));
@@ -30,7 +32,7 @@ impl Accepting {
         Ok(Self {
             path: args.accepted.clone(),
             file: AcceptedFile::read(&args.accepted).map_err(Failure::usage)?,
-            reason: reason.map(str::to_owned),
+            reason,
         })
     }
 
@@ -121,6 +123,10 @@ impl Accepting {
                 .push("nothing was accepted: nothing has changed beyond the threshold".to_owned());
             return Ok(());
         }
+        let mut file = self.file.clone();
+        file.changes.extend(changes.iter().cloned());
+        file.write(&self.path)
+            .map_err(|error| Failure::new(Exit::CannotCreate, error))?;
         for change in &changes {
             comparison.reasons.push(format!(
                 "accepted in {}: {} n={} {} from {} to {}: {reason}",
@@ -132,10 +138,6 @@ impl Accepting {
                 ratio_text(change.ratio)
             ));
         }
-        let mut file = self.file.clone();
-        file.changes.extend(changes);
-        file.write(&self.path)
-            .map_err(|error| Failure::new(Exit::CannotCreate, error))?;
         comparison.verdict = Verdict::Accepted;
         Ok(())
     }

@@ -188,6 +188,10 @@ impl Gate<'_> {
             elsewhere = elsewhere.take().or_else(|| differences.into_iter().next());
             is_here
         });
+        self.kept
+            .sort_by(|one, other| one.started_utc.cmp(&other.started_utc));
+        let oldest = self.kept.len().saturating_sub(KEPT_MAX);
+        self.kept.drain(..oldest);
         if let (true, Some(difference)) = (self.kept.is_empty(), elsewhere) {
             return Err(Stop::NotComparable(format!(
                 "the records are of other hardware: {difference} (give the bundle itself: --against FILE.run)"
@@ -266,6 +270,10 @@ impl Gate<'_> {
 
 /// More runs than this hardly narrow anything.
 const RUNS_MAX: usize = 20;
+
+/// The newest records that are compared with: older ones say less of the machine as it is, and the exact test takes time and memory that
+/// grow with their square.
+const KEPT_MAX: usize = 100;
 
 /// The case of a record that is the same work by as many threads. The library may be another one: that is what changes with the software.
 fn matching<'a>(record: &'a Record, key: &Key) -> Option<&'a Case> {

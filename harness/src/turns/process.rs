@@ -23,6 +23,8 @@ const ENDING: Duration = Duration::from_millis(1);
 
 /// How long a process may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long what was killed may take to be gone.
+const DYING: Duration = Duration::from_millis(100);
 
 /// No record is larger.
 const OUTPUT_MAX_BYTES: u64 = 256 << 20;
@@ -170,6 +172,12 @@ fn end(child: &mut Child) {
     }
     let _ = killpg(group, Signal::SIGKILL);
     let _ = child.wait();
+    // The others of the group are not ours to wait for: they are gone when nobody is left to be signalled. Who has ended can be signalled
+    // until somebody has taken note of it, which the first process of some containers never does.
+    let deadline = Instant::now() + DYING;
+    while Instant::now() < deadline && killpg(group, None).is_ok() {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// For example `it ended with code 2: cannot measure 3 sizes`.
