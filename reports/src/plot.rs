@@ -4,6 +4,8 @@
 //! the picture are found without eyes.
 
 pub(crate) mod axis;
+#[cfg(test)]
+pub(crate) mod boxes;
 pub(crate) mod font;
 pub(crate) mod palette;
 mod raster;

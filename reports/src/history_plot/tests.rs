@@ -1,4 +1,5 @@
 use super::*;
+use crate::plot::boxes::assert_texts_are_apart;
 use results::change_points::Settings;
 use results::history::series::{Options, PointOf, history};
 use results::history::{CaseKey, Machine, Run, RunCase};
@@ -97,35 +98,10 @@ fn histories() -> Vec<(&'static str, History)> {
     ]
 }
 
-fn texts(scene: &Scene) -> Vec<(String, [i32; 4])> {
-    let texts = scene.marks.iter().filter_map(|mark| match mark {
-        Mark::Text(text) => Some(text),
-        _ => None,
-    });
-    texts
-        .map(|text| {
-            let (left, right) = text.extent();
-            let (top, bottom) = (text.at.1 - text.size / 2, text.at.1 + text.size * 2 / 5);
-            (text.content.clone(), [left, top, right, bottom])
-        })
-        .collect()
-}
-
 #[test]
 fn no_text_overlaps_another_or_leaves_the_picture() {
     for (name, history) in histories() {
-        let scene = scene(&history);
-        let texts = texts(&scene);
-        for (index, (text, [left, top, right, bottom])) in texts.iter().enumerate() {
-            assert!(
-                *left >= 4 && *right <= scene.width - 4 && *top >= 4 && *bottom <= scene.height,
-                "{name}: {text:?} is at {left} to {right}, {top} to {bottom}"
-            );
-            for (other, [l, t, r, b]) in &texts[..index] {
-                let is_apart = r <= left || right <= l || b <= top || bottom <= t;
-                assert!(is_apart, "{name}: {text:?} lies on {other:?}");
-            }
-        }
+        assert_texts_are_apart(name, &scene(&history));
     }
 }
 

@@ -1,41 +1,11 @@
 use super::*;
 use crate::fixtures::{case, gallery, record};
-
-/// Left, top, right, bottom of each text.
-fn boxes(scene: &Scene) -> Vec<(String, [i32; 4])> {
-    let texts = scene.marks.iter().filter_map(|mark| match mark {
-        Mark::Text(text) => Some(text),
-        _ => None,
-    });
-    texts
-        .map(|text| {
-            let (left, right) = text.extent();
-            // From the top of the tallest letters to the base line and a little: descenders may touch ascenders.
-            let (top, bottom) = (text.at.1 - text.size / 2, text.at.1 + text.size * 2 / 5);
-            (text.content.clone(), [left, top, right, bottom])
-        })
-        .collect()
-}
+use crate::plot::boxes::{assert_texts_are_apart, boxes};
 
 #[test]
 fn no_text_overlaps_another_or_leaves_the_picture() {
     for (name, record) in gallery() {
-        let scene = scene(&record);
-        let boxes = boxes(&scene);
-        for (index, (text, [left, top, right, bottom])) in boxes.iter().enumerate() {
-            assert!(
-                *left >= 4 && *right <= scene.width - 4,
-                "{name}: {text:?} is at {left} to {right}"
-            );
-            assert!(
-                *top >= 4 && *bottom <= scene.height - 4,
-                "{name}: {text:?} is at {top} to {bottom}"
-            );
-            for (other, [l, t, r, b]) in &boxes[..index] {
-                let is_apart = r <= left || right <= l || b <= top || bottom <= t;
-                assert!(is_apart, "{name}: {text:?} lies on {other:?}");
-            }
-        }
+        assert_texts_are_apart(name, &scene(&record));
     }
 }
 
