@@ -6,11 +6,13 @@
 mod clean;
 pub mod compare;
 pub mod comparison_text;
+pub mod figure;
 mod figures;
 pub mod history_plot;
 pub mod history_text;
 mod markdown;
 mod plot;
+pub mod plots;
 pub mod rate;
 pub mod run_plot;
 pub mod text;
@@ -24,5 +26,6 @@ pub mod trust;
 mod fixtures;
 
 pub use clean::{clean, clean_lines};
+pub use figure::{Figure, Figures, Missing, Table};
 pub use plot::PlotError;
 pub use rate::Rate;

@@ -7,14 +7,16 @@ pub(crate) mod axis;
 #[cfg(test)]
 pub(crate) mod boxes;
 pub(crate) mod font;
+pub(crate) mod line_ends;
 pub(crate) mod palette;
 mod raster;
 pub(crate) mod scene;
+pub(crate) mod series;
 pub(crate) mod span;
 
 use plotters::coord::Shift;
 use plotters::drawing::IntoDrawingArea;
-use plotters::element::{Circle, PathElement, Rectangle, Text};
+use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::prelude::{
     BitMapBackend, DrawingArea, DrawingAreaErrorKind, DrawingBackend, SVGBackend,
 };
@@ -121,6 +123,7 @@ fn draw_mark<B: DrawingBackend>(
             points.clone(),
             color.stroke_width(*width),
         )),
+        Mark::Polygon { points, color } => area.draw(&Polygon::new(points.clone(), color.filled())),
         Mark::Dot {
             center,
             radius,

@@ -139,8 +139,12 @@ pub struct Row {
     pub median: Option<f64>,
     /// How far the median is known.
     pub interval: Option<Interval>,
+    /// The median over the runs of the peak that was measured beside them, in 10⁹ operations a second.
+    pub peak_gflops: Option<f64>,
     /// The median over the runs of their share of the peak that was measured beside them, in percent.
     pub percent_of_peak: Option<f64>,
+    /// The median over the runs of their rate for each watt, where energy was measured.
+    pub gflops_per_watt: Option<f64>,
     /// The worst grade of the runs that the figures are of.
     pub grade: Grade,
     /// The median against the reference's; `None` for the reference itself and where it has no such case.
@@ -225,6 +229,14 @@ pub enum CompareError {
 ///
 /// When the reference is not among them.
 pub fn compare(runs: &[LoadedRecord<Run>], request: &Request) -> Result<Comparison, CompareError> {
+    compare_with_sides(runs, request).map(|(comparison, _)| comparison)
+}
+
+/// The same, with the index of the side of each run.
+pub(crate) fn compare_with_sides(
+    runs: &[LoadedRecord<Run>],
+    request: &Request,
+) -> Result<(Comparison, Vec<usize>), CompareError> {
     let (sides, side_of) = sides::sides(runs, request);
     let has_figure = |run: &LoadedRecord<Run>| {
         let mut cases = run.record.cases.iter();
@@ -240,14 +252,15 @@ pub fn compare(runs: &[LoadedRecord<Run>], request: &Request) -> Result<Comparis
         .collect();
     let facts = environment::differing(&environments);
     let mismatches = norms::mismatches(runs, &side_of);
-    Ok(Comparison {
+    let comparison = Comparison {
         sides,
         reference,
         groups,
         refused,
         facts,
         mismatches,
-    })
+    };
+    Ok((comparison, side_of))
 }
 
 impl Comparison {

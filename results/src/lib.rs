@@ -32,6 +32,7 @@ pub mod shared_cores;
 pub mod stability;
 pub mod statistics;
 pub mod store;
+pub mod survey;
 pub mod verdict;
 
 pub use record::Record;

@@ -27,3 +27,17 @@ pub(crate) const GREEN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
 pub(crate) const GREEN_TEXT: RGBColor = RGBColor(0x00, 0x72, 0x53);
 /// Where the runs of a level usually lie.
 pub(crate) const BAND: RGBColor = RGBColor(0xE3, 0xEF, 0xF7);
+/// Blue in words (7.4 : 1).
+pub(crate) const BLUE_TEXT: RGBColor = RGBColor(0x00, 0x5A, 0x8E);
+/// The fourth series.
+pub(crate) const PURPLE: RGBColor = RGBColor(0xCC, 0x79, 0xA7);
+/// The same in words (6.0 : 1).
+pub(crate) const PURPLE_TEXT: RGBColor = RGBColor(0x9A, 0x46, 0x76);
+/// The fifth series.
+pub(crate) const ORANGE: RGBColor = RGBColor(0xE6, 0x9F, 0x00);
+/// The same in words (6.0 : 1).
+pub(crate) const ORANGE_TEXT: RGBColor = RGBColor(0x85, 0x5C, 0x00);
+/// The sixth series.
+pub(crate) const SKY: RGBColor = RGBColor(0x56, 0xB4, 0xE9);
+/// The same in words (5.5 : 1).
+pub(crate) const SKY_TEXT: RGBColor = RGBColor(0x1A, 0x6F, 0xA3);

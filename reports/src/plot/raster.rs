@@ -158,6 +158,41 @@ impl<'a> DrawingBackend for Raster<'a> {
         )
     }
 
+    /// A convex polygon, which all of ours are.
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        corners: I,
+        style: &S,
+    ) -> Drawn<'a> {
+        let corners: Vec<(f32, f32)> = corners
+            .into_iter()
+            .map(|corner| self.scaled(corner))
+            .map(|(x, y)| (x as f32, y as f32))
+            .collect();
+        let edges = || corners.iter().zip(corners.iter().cycle().skip(1));
+        let turn: f32 = edges().map(|(a, b)| a.0 * b.1 - b.0 * a.1).sum();
+        // How far a point is inside of the nearest edge.
+        let coverage = |x: f32, y: f32| {
+            let inside = edges().map(|(a, b)| {
+                let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+                let length = dx.hypot(dy).max(f32::MIN_POSITIVE);
+                turn.signum() * (dx * (y - a.1) - dy * (x - a.0)) / length
+            });
+            inside.fold(f32::INFINITY, f32::min) + 0.5
+        };
+        let extreme = |pick: fn(f32, f32) -> f32, start: f32| {
+            let start = (start, start);
+            corners.iter().fold(start, |found, corner| {
+                (pick(found.0, corner.0), pick(found.1, corner.1))
+            })
+        };
+        let (from, to) = (
+            extreme(f32::min, f32::INFINITY),
+            extreme(f32::max, f32::NEG_INFINITY),
+        );
+        self.cover(from, to, style.color(), coverage)
+    }
+
     fn draw_text<S: BackendTextStyle>(
         &mut self,
         text: &str,

@@ -34,6 +34,8 @@ pub(crate) enum Mark {
         width: u32,
         color: RGBColor,
     },
+    /// A filled polygon.
+    Polygon { points: Vec<Point>, color: RGBColor },
     /// A filled circle.
     Dot {
         center: Point,
@@ -95,6 +97,17 @@ impl Text {
 }
 
 impl Scene {
+    /// A white page.
+    pub(crate) fn blank(width: i32, height: i32) -> Scene {
+        Scene {
+            width,
+            height,
+            title: String::new(),
+            description: String::new(),
+            marks: Vec::new(),
+        }
+    }
+
     pub(crate) fn text(&mut self, text: Text) {
         self.marks.push(Mark::Text(text));
     }

@@ -18,7 +18,7 @@ fn no_mark_leaves_the_picture() {
         for mark in &scene.marks {
             let points = match mark {
                 Mark::Rect { from, to, .. } => vec![*from, *to],
-                Mark::Path { points, .. } => points.clone(),
+                Mark::Path { points, .. } | Mark::Polygon { points, .. } => points.clone(),
                 Mark::Dot { center, .. } => vec![*center],
                 Mark::Text(_) => continue,
             };

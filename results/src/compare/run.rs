@@ -1,6 +1,7 @@
 //! What comparing needs of one record.
 
 use crate::comparability::{self, Key};
+use crate::energy;
 use crate::environment::Environment;
 use crate::grade::{self, Grade};
 use crate::record::{Case, Record, Sample};
@@ -30,8 +31,12 @@ pub struct RunCase {
     pub median: Option<f64>,
     /// The median's interval within this run.
     pub interval: Option<(f64, f64)>,
-    /// The median as a share of the peak that was measured beside it.
+    /// The peak that was measured beside it, in 10⁹ operations a second.
+    pub peak_gflops: Option<f64>,
+    /// The median as a share of that peak.
     pub percent_of_peak: Option<f64>,
+    /// The median over the samples of their rate for each watt ([`crate::energy`]), where energy was measured.
+    pub gflops_per_watt: Option<f64>,
     /// Samples that were not verified.
     pub samples_failed: usize,
     /// The norms that were computed, one for each seed.
@@ -87,7 +92,9 @@ impl RunCase {
             bytes: case.bytes,
             median,
             interval: interval.map(|interval| (interval.low, interval.high)),
+            peak_gflops: peak.filter(|peak| peak.is_normal() && *peak > 0.0),
             percent_of_peak: share.filter(|share| share.is_finite()),
+            gflops_per_watt: energy::gflops_per_watt(&case.samples),
             samples_failed: case.samples.len() - usable.len(),
             norms: norms.filter_map(|sample| norm(case, sample)).collect(),
         }

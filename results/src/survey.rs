@@ -1,0 +1,165 @@
+//! A folder of records, host by host: what the plots and the page of a report are made of.
+//!
+//! Figures are those of [`crate::compare`]; beside them stands what a reader wants to know of each host: what it is, what its limits
+//! are, from when to when it was measured, and with what.
+
+use std::path::PathBuf;
+
+use crate::compare::{self, CompareError, Comparison, Request, Row, Run};
+use crate::grade::Grade;
+use crate::limits::Limits;
+use crate::load::LoadedRecord;
+use crate::record::{Record, Topology};
+use crate::samples_digest::Seal;
+
+/// One record, reduced to what a survey needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SurveyRun {
+    /// What comparing needs.
+    pub run: Run,
+    /// The record's id.
+    pub id: String,
+    /// When it began, RFC 3339 in UTC.
+    pub started_utc: String,
+    /// The processors' model.
+    pub cpu_model: String,
+    /// What the host is made of.
+    pub topology: Topology,
+    /// The limits that were measured beside it.
+    pub limits: Option<Limits>,
+    /// The version of `bench`.
+    pub bench_version: String,
+    /// The digest of the bundle that ran.
+    pub bundle_digest: Option<String>,
+    /// The digest of the samples.
+    pub samples_sha256: Option<String>,
+    /// The command that measured.
+    pub command_line: Vec<String>,
+    /// What the record warns of.
+    pub warnings: Vec<String>,
+    /// Whether its kernels' energy was measured.
+    pub energy_meaning: Option<String>,
+}
+
+impl SurveyRun {
+    /// Reduces a record.
+    pub fn of(record: Record) -> Self {
+        Self {
+            run: Run::of(&record),
+            id: record.id,
+            started_utc: record.started_utc,
+            cpu_model: record.host.cpu.model,
+            topology: record.host.topology,
+            limits: record.limits,
+            bench_version: record.software.bench_version,
+            bundle_digest: record.software.bundle.map(|bundle| bundle.digest),
+            samples_sha256: record.samples_sha256,
+            command_line: record.settings.command_line,
+            warnings: record.warnings,
+            energy_meaning: record.energy.map(|energy| energy.meaning),
+        }
+    }
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Survey {
+    /// The figures: a side is a host in one state.
+    pub comparison: Comparison,
+    /// What there is to know of each side, in the order of `comparison.sides`.
+    pub hosts: Vec<Host>,
+    /// How many records there are.
+    pub records: usize,
+}
+
+/// One host in one state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Host {
+    /// Its runs, the oldest first.
+    pub runs: Vec<HostRun>,
+    /// The newest run, in full.
+    pub newest: SurveyRun,
+    /// The limits that were measured last.
+    pub limits: Option<Limits>,
+}
+
+/// One run of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRun {
+    /// The record's file.
+    pub path: PathBuf,
+    /// Whether it has a digest of its samples.
+    pub seal: Seal,
+    /// The record's id.
+    pub id: String,
+    /// When it began, RFC 3339 in UTC.
+    pub started_utc: String,
+    /// Its grade.
+    pub grade: Grade,
+    /// What it warns of.
+    pub warnings: Vec<String>,
+}
+
+/// Takes records together by host.
+///
+/// # Errors
+///
+/// When the reference that is asked for is not among them.
+pub fn survey(
+    records: Vec<LoadedRecord<SurveyRun>>,
+    request: &Request,
+) -> Result<Survey, CompareError> {
+    let count = records.len();
+    let mut runs = Vec::with_capacity(count);
+    let mut rest = Vec::with_capacity(count);
+    for LoadedRecord { path, seal, record } in records {
+        let run = record.run.clone();
+        runs.push(LoadedRecord {
+            path: path.clone(),
+            seal,
+            record: run,
+        });
+        rest.push((path, seal, record));
+    }
+    let (comparison, side_of) = compare::compare_with_sides(&runs, request)?;
+    let mut of_side: Vec<Vec<(PathBuf, Seal, SurveyRun)>> =
+        comparison.sides.iter().map(|_| Vec::new()).collect();
+    for (side, run) in side_of.into_iter().zip(rest) {
+        of_side[side].push(run);
+    }
+    Ok(Survey {
+        hosts: of_side.into_iter().filter_map(host).collect(),
+        comparison,
+        records: count,
+    })
+}
+
+/// `None` for no runs; no side is without.
+fn host(mut runs: Vec<(PathBuf, Seal, SurveyRun)>) -> Option<Host> {
+    runs.sort_by(|a, b| (&a.2.started_utc, &a.2.id).cmp(&(&b.2.started_utc, &b.2.id)));
+    let limits = runs.iter().rev().find_map(|(_, _, run)| run.limits.clone());
+    let newest = runs.last()?.2.clone();
+    let runs = runs.into_iter().map(|(path, seal, run)| HostRun {
+        path,
+        seal,
+        id: run.id,
+        started_utc: run.started_utc,
+        grade: run.run.grade,
+        warnings: run.warnings,
+    });
+    Some(Host {
+        runs: runs.collect(),
+        newest,
+        limits,
+    })
+}
+
+impl Survey {
+    /// The rows of a side with their groups.
+    pub fn rows_of(&self, side: usize) -> impl Iterator<Item = (&compare::Group, &Row)> {
+        self.comparison.groups.iter().flat_map(move |group| {
+            let rows = group.rows.iter().filter(move |row| row.side == side);
+            rows.map(move |row| (group, row))
+        })
+    }
+}
