@@ -45,7 +45,10 @@ pub fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     let shows_failures = matches!(format, Format::Junit | Format::Markdown | Format::Csv);
     if !shows_failures {
         for case in left_out {
-            eprintln!("bench: warning: {case} is left out: none of its samples was verified");
+            eprintln!(
+                "bench: warning: {} is left out: none of its samples was verified",
+                reports::clean(&case)
+            );
         }
     }
     Ok(if records.iter().all(|record| record.is_valid()) {
@@ -68,7 +71,7 @@ fn format(name: &str) -> Result<Format, Failure> {
 fn load(words: &[PathBuf]) -> Result<Vec<Record>, Failure> {
     let loaded = results::load::load(words, |record| record).map_err(records::failure)?;
     for note in records::notes(&loaded) {
-        eprintln!("bench: warning: {note}");
+        eprintln!("bench: warning: {}", reports::clean(&note));
     }
     Ok(loaded.records.into_iter().map(|one| one.record).collect())
 }

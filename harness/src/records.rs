@@ -17,7 +17,7 @@ pub fn failure(error: LoadError) -> Failure {
             ..
         } => Exit::InputOutput,
         LoadError::Refused {
-            refusal: Refusal::Edited,
+            refusal: Refusal::Edited | Refusal::Impossible(_),
             ..
         }
         | LoadError::Conflict { .. } => Exit::Invalid,

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use expect_test::expect;
-use fake::{program, run, stderr, stdout, steady, steady_rates, template};
+use fake::{program, run, set_rate, stderr, stdout, steady, steady_rates, template};
 use results::accepted::AcceptedFile;
 use results::comparison::Comparison;
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ fn several_cases_are_judged_together() {
         let sized = |n: usize, rate: Value| {
             let mut case = case.clone();
             case["n"] = json!(n);
-            case["samples"][0]["gflops"] = rate;
+            set_rate(&mut case, &rate);
             case
         };
         let open = || json!("@RATE@");
@@ -185,7 +185,7 @@ fn write_records(directory: &Path, rates: &[f64], change: impl Fn(&mut Value)) {
     for (index, rate) in rates.iter().enumerate() {
         let mut record = template();
         record["id"] = json!(format!("{index:08x}"));
-        record["cases"][0]["samples"][0]["gflops"] = json!(rate);
+        set_rate(&mut record["cases"][0], &json!(rate));
         change(&mut record);
         let path = directory.join(format!("{index}.json"));
         fs::write(path, serde_json::to_string(&record).unwrap()).unwrap();
@@ -278,4 +278,29 @@ fn a_summary_for_ci() {
     let output = run(directory, &words, 1);
     let comparison: Comparison = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(comparison.command, "check");
+}
+
+/// The story: a directory of kept records holds one without samples and one that somebody has made faster. Neither counts as a run, and
+/// who reads the verdict is told.
+#[test]
+fn kept_records_that_cannot_have_been_measured_are_named() {
+    let directory = scratch();
+    let directory = directory.path();
+    let kept = directory.join("kept");
+    write_records(&directory.join("bad"), &[0.5], |record| {
+        record["cases"][0]["samples"] = json!([]);
+    });
+    write_records(&kept, &RATES, |_| ());
+    fs::copy(directory.join("bad/0.json"), kept.join("empty.json")).unwrap();
+    steady(directory, "new", 100);
+    let output = run(directory, &AGAINST, 0);
+    expect![[r#"
+        bench: warning: kept/empty.json is left out: no measurement can have found what it says: nothing was measured: it has no sample (use the original)
+    "#]].assert_eq(&stderr(&output));
+    let mut named = AGAINST;
+    named[2] = "kept/empty.json";
+    let output = run(directory, &named, 4);
+    expect![[r#"
+        bench: cannot use kept/empty.json as a record: no measurement can have found what it says: nothing was measured: it has no sample (use the original)
+    "#]].assert_eq(&stderr(&output));
 }

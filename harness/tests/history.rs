@@ -109,8 +109,10 @@ fn write(directory: &Path, runs: &[Run]) {
 
 /// Every sample of the record has this rate.
 fn set_rate(record: &mut Record, gflops: f64) {
-    for sample in &mut record.cases[0].samples {
+    let case = &mut record.cases[0];
+    for sample in &mut case.samples {
         sample.gflops = gflops;
+        sample.run_time_s = 1e-9 * case.flop / gflops;
     }
 }
 

@@ -28,6 +28,7 @@ pub mod record;
 pub mod run_gate;
 pub mod samples_digest;
 pub mod sampling;
+pub mod sanity;
 pub mod shared_cores;
 pub mod stability;
 pub mod statistics;

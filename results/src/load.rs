@@ -1,7 +1,7 @@
 //! Many records at once: from files, directories and patterns, read by all CPUs.
 //!
-//! - **A file that is named must be a record.** If it is none, is damaged, is of a later version or was edited by hand, loading
-//!   ends with the reason.
+//! - **A file that is named must be a record.** If it is none, is damaged, is of a later version, was edited by hand or says what no
+//!   measurement can have found ([`crate::sanity`] has the rules), loading ends with the reason.
 //! - **A file that is found** (below a directory, or by a pattern) **and is no record is skipped**, with the reason.
 //! - Below a directory the files are looked at whose names end in `.json` and do not begin with a dot, in subdirectories too;
 //!   symbolic links to directories are not followed. By a pattern everything that it matches is looked at, but for plots
@@ -30,6 +30,7 @@ use serde::de::IgnoredAny;
 
 use crate::record::Record;
 use crate::samples_digest::{self, Seal};
+use crate::sanity::{self, Impossible};
 use crate::store::{self, NoRecord};
 
 /// Larger files are no records: a sample takes about a kilobyte.
@@ -84,6 +85,9 @@ pub enum Refusal {
     /// Its digest does not fit its samples.
     #[error("it was edited by hand: its samples are not those of its digest (use the original)")]
     Edited,
+    /// It says what no measurement can have found.
+    #[error("no measurement can have found what it says: {0} (use the original)")]
+    Impossible(#[from] Impossible),
 }
 
 impl Refusal {
@@ -273,16 +277,19 @@ fn parse<T>(text: &[u8], reduce: &impl Fn(Record) -> T) -> Result<Parsed<T>, Ref
     })
 }
 
-/// Reads a record from its bytes and checks its digest.
+/// Reads a record from its bytes, checks its digest, and whether it can have been measured.
 ///
 /// # Errors
 ///
-/// When they are no record, or its digest does not fit.
+/// When they are no record, its digest does not fit, or it breaks a rule of [`crate::sanity`].
 pub fn read_sealed(text: &[u8]) -> Result<(Record, Seal), Refusal> {
     let record = store::parse_record(text)?;
     match samples_digest::check(&record) {
         Seal::Broken => Err(Refusal::Edited),
-        seal => Ok((record, seal)),
+        seal => {
+            sanity::check(&record)?;
+            Ok((record, seal))
+        }
     }
 }
 

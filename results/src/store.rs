@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use serde_json::error::Category;
 
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
@@ -262,24 +263,32 @@ pub fn parse_record(text: &[u8]) -> Result<Record, NoRecord> {
 
 fn other_version(version: u32) -> NoRecord {
     match version {
-        0 => NoRecord::Foreign(
-            "there is no schema version 0 (it was made by something else)".to_owned(),
-        ),
+        0 => no_version("0"),
         version => NoRecord::Newer(version),
     }
+}
+
+fn no_version(version: &str) -> NoRecord {
+    NoRecord::Foreign(format!(
+        "there is no schema version {version} (it was made by something else)"
+    ))
 }
 
 /// What text is that cannot be read as a record for this error.
 fn no_record(text: &[u8], error: &serde_json::Error) -> NoRecord {
     #[derive(serde::Deserialize)]
     struct Version {
-        schema_version: u32,
+        schema_version: Value,
     }
     match serde_json::from_slice::<Version>(text) {
         Ok(Version {
-            schema_version: SCHEMA_VERSION,
-        }) => NoRecord::Malformed(error.to_string()),
-        Ok(Version { schema_version }) => other_version(schema_version),
+            schema_version: Value::Number(number),
+        }) => match number.as_u64().and_then(|version| version.try_into().ok()) {
+            Some(SCHEMA_VERSION) => NoRecord::Malformed(error.to_string()),
+            Some(version) => other_version(version),
+            None => no_version(&number.to_string()),
+        },
+        Ok(_) => NoRecord::Foreign("its schema_version is no number".to_owned()),
         Err(error) => match error.classify() {
             Category::Eof if !text.trim_ascii().is_empty() => {
                 NoRecord::Truncated(error.to_string())

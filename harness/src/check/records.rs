@@ -16,6 +16,7 @@ use crate::cli::CheckArgs;
 use crate::comparing::{self, Bar, Plan};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
+use crate::records::{failure, notes};
 use crate::run::now_utc;
 use crate::turns::{Doing, Runs, SideCommand, Stop, digest_of};
 
@@ -38,7 +39,10 @@ pub(super) fn compare(
     accepting: &Accepting,
     interrupt: &Interrupt,
 ) -> Result<Comparison, Failure> {
-    let loaded = load::load(&[path.to_owned()], |record| record).map_err(Failure::usage)?;
+    let loaded = load::load(&[path.to_owned()], |record| record).map_err(failure)?;
+    for note in notes(&loaded) {
+        eprintln!("bench: warning: {}", reports::clean(&note));
+    }
     let kept: Vec<Record> = loaded
         .records
         .into_iter()

@@ -286,37 +286,72 @@ fn a_pipe_in_a_directory_is_not_waited_for() {
     assert_eq!(compare(directory.path(), &["."]).code, Some(0));
 }
 
-/// The story: a host wrote NaN for a rate, one has no samples, one has rates that no machine has. Nobody's median moves.
+/// The story: a host wrote NaN for a rate, one has no samples, one has rates that no machine has. Nobody's median moves, and none of them
+/// stands in the table as if it had been measured.
 #[test]
-fn nan_and_no_samples() {
-    let directory = tempfile::tempdir().unwrap();
-    two_hosts(directory.path());
-    write(directory.path(), &record(3, "nan", &[f64::NAN, f64::NAN]));
-    write(directory.path(), &record(4, "none", &[]));
-    write(
-        directory.path(),
-        &record(5, "negative", &[-1.0, 0.0, 460.0]),
-    );
-    let mut without_cases = record(6, "caseless", &[]);
+fn what_no_measurement_can_have_found() {
+    let mut without_cases = record(3, "caseless", &[]);
     without_cases.cases.clear();
-    write(directory.path(), &sealed(without_cases));
-    let outcome = compare(directory.path(), &["."]);
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    let table: Vec<&str> = outcome
-        .stdout
-        .lines()
-        .skip_while(|line| !line.starts_with("matmul-norm"))
-        .take_while(|line| !line.is_empty())
+    let mut in_no_year = record(3, "late", &[460.0]);
+    in_no_year.started_utc = "9999-12-31T23:59:59Z".to_owned();
+    let mut of_nothing = record(3, "empty", &[460.0]);
+    of_nothing.cases[0].n = 0;
+    let mut in_no_time = record(3, "quick", &[460.0]);
+    in_no_time.cases[0].samples[0].run_time_s = -2.0;
+    let mut lying = record(3, "liar", &[460.0]);
+    lying.cases[0].samples[0].gflops = 920.0;
+    let records = [
+        record(3, "nan", &[f64::NAN, f64::NAN]),
+        record(3, "none", &[]),
+        record(3, "negative", &[-1.0, 0.0, 460.0]),
+        without_cases,
+        in_no_year,
+        of_nothing,
+        in_no_time,
+        lying,
+    ];
+    let found: String = records
+        .into_iter()
+        .map(|record| {
+            let directory = with_bad(text_of(&sealed(record)));
+            let named = compare(directory.path(), &["r/bad.json"]);
+            assert_eq!(named.code, Some(4), "{}", named.stderr);
+            assert_eq!(named.stdout, "");
+            let found = compare(directory.path(), &["r"]);
+            assert_eq!(found.code, Some(0), "{}", found.stderr);
+            assert!(
+                found.stdout.contains("2 sides, 2 records"),
+                "{}",
+                found.stdout
+            );
+            found.stderr
+        })
         .collect();
-    expect![[r"
-        matmul-norm n=1000 f64, 16 threads, AVX2, OpenBLAS 0.3.21
-          host      GFLOPS          interval      ratio  of peak    runs  grade
-          fast       502.5  500.0 to 505.0 s  reference        -       1  QUICK
-          negative   460.0                 -      0.915        -       1  QUICK
-          slow       452.5  450.0 to 455.0 s      0.900        -       1  QUICK
-          nan            -                 -          -        -  0 of 1  INVALID
-          none           -                 -          -        -  0 of 1  INVALID"]]
-    .assert_eq(&table.join("\n"));
+    expect![[r#"
+        bench: r/bad.json is left out: no measurement can have found what it says: sample 1 of case 1 has no rate although it passed its verification (use the original)
+        bench: r/bad.json is left out: no measurement can have found what it says: nothing was measured: it has no sample (use the original)
+        bench: r/bad.json is left out: no measurement can have found what it says: sample 1 of case 1 has -1 GFLOPS, and 2.002e9 operations in 1 s are 2.002 (use the original)
+        bench: r/bad.json is left out: no measurement can have found what it says: nothing was measured: it has no sample (use the original)
+        bench: r/bad.json is left out: no measurement can have found what it says: it began at '9999-12-31T23:59:59Z', which is no time of a run: RFC 3339 in UTC, 1970 to 2099 (use the original)
+        bench: r/bad.json is left out: no measurement can have found what it says: case 1 has n = 0 (use the original)
+        bench: r/bad.json is left out: no measurement can have found what it says: sample 1 of case 1 has a run time of -2 s (use the original)
+        bench: r/bad.json is left out: no measurement can have found what it says: sample 1 of case 1 has 920 GFLOPS, and 2.002e9 operations in 0.0044 s are 460 (use the original)
+    "#]].assert_eq(&found);
+}
+
+#[test]
+fn a_version_that_is_none() {
+    check(
+        text_of(&record(3, "past", &[1.0]))
+            .replace("\"schema_version\": 1", "\"schema_version\": -1"),
+        2,
+        &expect![[r#"
+            bench: cannot use r/bad.json as a record: there is no schema version -1 (it was made by something else)
+        "#]],
+        &expect![[r#"
+            bench: r/bad.json is no record: there is no schema version -1 (it was made by something else)
+        "#]],
+    );
 }
 
 #[test]

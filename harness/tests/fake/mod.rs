@@ -16,11 +16,25 @@ pub(crate) fn template() -> Value {
     record.as_object_mut().unwrap().remove("grade");
     let case = &mut record["cases"][0];
     case["samples"].as_array_mut().unwrap().truncate(1);
-    case["samples"][0]["gflops"] = json!("@RATE@");
+    set_rate(case, &json!(OPEN_RATE));
     case["samples"][0]["verification"]["passed"] = json!(true);
     let case = case.take();
     record["cases"] = json!([case]);
     record
+}
+
+/// What stands for a rate that is left open, and for the time that belongs to it.
+const OPEN_RATE: &str = "@RATE@";
+const OPEN_TIME: &str = "@TIME@";
+
+/// Gives a case of one sample a rate (10⁹ operations a second), or leaves it open: it has 10⁹ operations, so that its time is the inverse.
+pub(crate) fn set_rate(case: &mut Value, rate: &Value) {
+    case["flop"] = json!(1e9);
+    case["samples"][0]["gflops"] = rate.clone();
+    case["samples"][0]["run_time_s"] = match rate.as_f64() {
+        Some(rate) => json!(1.0 / rate),
+        None => json!(OPEN_TIME),
+    };
 }
 
 /// Writes a program that prints this record with a rate of its own each time: `rates` is a shell expression over `$count`, which
@@ -30,7 +44,7 @@ pub(crate) fn program(directory: &Path, name: &str, record: &Value, rates: &str)
     let record_file = path.with_extension("template");
     fs::write(&record_file, serde_json::to_string(record).unwrap()).unwrap();
     let script = format!(
-        "count=$(cat \"$0.count\" 2>/dev/null || echo 0)\necho $((count + 1)) > \"$0.count\"\nrate=$(({rates}))\nsed \"s/\\\"@RATE@\\\"/$rate/g\" '{}'\n",
+        "count=$(cat \"$0.count\" 2>/dev/null || echo 0)\necho $((count + 1)) > \"$0.count\"\nrate=$(({rates}))\ntime=$((1000000000000000 / rate))e-15\nsed \"s/\\\"{OPEN_RATE}\\\"/$rate/g; s/\\\"{OPEN_TIME}\\\"/$time/g\" '{}'\n",
         record_file.display()
     );
     write_script(&path, &script);

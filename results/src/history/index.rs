@@ -24,8 +24,8 @@ use crate::store::{self, StoreError};
 /// The index's name. It does not end in `.json`, as records do.
 pub const FILE_NAME: &str = ".bench-history-index";
 
-/// The version of the index's format. Another one is not read but made again.
-const VERSION: u32 = 2;
+/// The version of the index's format, and of the rules by which records are read. Another one is not read but made again.
+const VERSION: u32 = 3;
 
 /// A directory of records, read.
 #[derive(Clone, Debug, Default, PartialEq)]
