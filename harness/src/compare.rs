@@ -71,12 +71,7 @@ fn notes(loaded: &Loaded<Run>) -> Vec<String> {
         .iter()
         .filter(|record| record.seal == Seal::Absent)
         .count();
-    if without > 0 {
-        notes.push(format!(
-            "{without} of {} records have no digest of their samples, so that an edit would go unnoticed (they are of an older bench)",
-            loaded.records.len()
-        ));
-    }
+    notes.extend(records::without_digest(without, loaded.records.len()));
     notes
 }
 

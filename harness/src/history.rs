@@ -16,6 +16,7 @@ use crate::cli::HistoryArgs;
 use crate::cli::history::{By, Format};
 use crate::exit::{Exit, Failure};
 use crate::output::print_line;
+use crate::records;
 
 /// Carries out `bench history`.
 ///
@@ -66,11 +67,15 @@ pub fn run(args: &HistoryArgs) -> Result<Exit, Failure> {
         only(&mut history, text)?;
     }
     draw(args, &history)?;
+    let runs = directory.runs.len();
+    if let Some(note) = records::without_digest(directory.without_digest, runs) {
+        eprintln!("bench: {note}");
+    }
     let place = args.directory.display().to_string();
     let listing = Listing {
         place: &place,
         history: &history,
-        runs: directory.runs.len(),
+        runs,
         skipped: directory.skipped.len(),
         by_commits: commits.is_some(),
     };

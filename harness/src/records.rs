@@ -65,5 +65,14 @@ pub fn notes<T>(loaded: &Loaded<T>) -> Vec<String> {
     notes
 }
 
+/// What should be known where some of the records have no digest.
+pub fn without_digest(without: usize, all: usize) -> Option<String> {
+    (without > 0).then(|| {
+        format!(
+            "{without} of {all} records have no digest of their samples, so that an edit would go unnoticed (they are of an older bench)"
+        )
+    })
+}
+
 /// Records that are named one by one.
 const WRONG_MAX: usize = 10;

@@ -1,6 +1,8 @@
 //! `bench history` as its users see it, over directories of records that were made for each test.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -349,6 +351,44 @@ fn other_files_are_left_out_and_named() {
     }
     let text = stdout(&history(directory.path(), &[], 0));
     assert!(text.contains("3 files left out"), "{text}");
+}
+
+/// The story: an archive from another system brings names that are not UTF-8. What they hold is part of the history all the same.
+#[test]
+fn files_whose_names_are_no_text_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), &runs(&[(8, 100.0)]));
+    let records = directory.path().join("records");
+    let odd = |name: &[u8]| records.join(OsStr::from_bytes(name));
+    fs::rename(records.join("3.json"), odd(b"3-\xe4.json")).unwrap();
+    fs::create_dir(odd(b"\xff")).unwrap();
+    fs::rename(records.join("4.json"), odd(b"\xff/4.json")).unwrap();
+    fs::write(odd(b"no-\xfe.json"), "[]").unwrap();
+    for _ in 0..2 {
+        let value = json(directory.path(), &[]);
+        let points = value["series"][0]["points"].as_array().unwrap();
+        assert_eq!(points.len(), 8);
+        assert_eq!(points[3]["files"][0], "3-\u{fffd}.json");
+        assert_eq!(points[4]["files"][0], "\u{fffd}/4.json");
+        assert_eq!(value["skipped"][0]["file"], "no-\u{fffd}.json");
+    }
+}
+
+#[test]
+fn records_without_a_digest_are_noted() {
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), &runs(&[(8, 100.0)]));
+    let sealed = directory.path().join("records/3.json");
+    let mut record: Record = serde_json::from_slice(&fs::read(&sealed).unwrap()).unwrap();
+    record.samples_sha256 = Some(results::samples_digest::of(&record));
+    fs::write(&sealed, serde_json::to_vec(&record).unwrap()).unwrap();
+    // The second time from the index.
+    for _ in 0..2 {
+        assert_eq!(
+            stderr(&history(directory.path(), &[], 0)),
+            "bench: 7 of 8 records have no digest of their samples, so that an edit would go unnoticed (they are of an older bench)\n"
+        );
+    }
 }
 
 #[test]

@@ -12,26 +12,29 @@ use std::fs;
 use std::hash::Hash;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use serde::{Deserialize, Serialize};
 
 use super::{CaseKey, Machine, Run, RunCase};
 use crate::load::{Refusal, SIZE_MAX_BYTES, read_sealed};
+use crate::samples_digest::Seal;
 use crate::store::{self, StoreError};
 
 /// The index's name. It does not end in `.json`, as records do.
 pub const FILE_NAME: &str = ".bench-history-index";
 
 /// The version of the index's format, and of the rules by which records are read. Another one is not read but made again.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// A directory of records, read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
     /// The runs, in the order of their files' names.
     pub runs: Vec<Run>,
+    /// How many of their records have no digest of their samples ([`crate::samples_digest`]), so that an edit would go unnoticed.
+    pub without_digest: usize,
     /// Files that are named like records and are none, with the reason.
     pub skipped: Vec<(String, String)>,
     /// How many files had to be read, since the index did not know them.
@@ -53,6 +56,7 @@ pub fn read(directory: &Path) -> Result<Directory, StoreError> {
         .and_then(|text| parse(&text))
         .unwrap_or_default();
     let known_count = known.len();
+    let text_count = stamps.iter().filter(|stamp| stamp.is_text()).count();
     let mut entries: Vec<Option<Entry>> = stamps
         .iter()
         .map(|stamp| {
@@ -65,11 +69,12 @@ pub fn read(directory: &Path) -> Result<Directory, StoreError> {
         .filter(|at| entries[*at].is_none())
         .collect();
     let files_read = missing.len();
+    let is_news = missing.iter().any(|at| stamps[*at].is_text());
     for (at, entry) in missing.iter().zip(read_files(directory, &stamps, &missing)) {
         entries[*at] = Some(entry);
     }
     let entries: Vec<Entry> = entries.into_iter().flatten().collect();
-    if files_read > 0 || known_count != entries.len() {
+    if is_news || known_count != text_count {
         // Without it the next time takes longer, that is all.
         let _ = store::write_whole(&directory.join(FILE_NAME), &format(&entries));
     }
@@ -79,7 +84,10 @@ pub fn read(directory: &Path) -> Result<Directory, StoreError> {
     };
     for entry in entries {
         match entry.content {
-            Content::Run(run) => read.runs.push(*run),
+            Content::Run(run, has_digest) => {
+                read.runs.push(*run);
+                read.without_digest += usize::from(!has_digest);
+            }
             Content::Skipped(reason) => read.skipped.push((entry.stamp.file, reason)),
         }
     }
@@ -89,9 +97,19 @@ pub fn read(directory: &Path) -> Result<Directory, StoreError> {
 /// A file as the directory shows it: when one of these differs, it is another file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
+    /// Below the directory.
+    path: PathBuf,
+    /// The same as text, for who reads it: bytes that are no UTF-8 are replaced.
     file: String,
     size_bytes: u64,
     modified_ns: i64,
+}
+
+impl Stamp {
+    /// Whether the text leads to the file. Others are not in the index, which is text, but read each time.
+    fn is_text(&self) -> bool {
+        self.path.as_os_str() == self.file.as_str()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -102,33 +120,31 @@ struct Entry {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Content {
-    Run(Box<Run>),
+    /// And whether its record has a digest.
+    Run(Box<Run>, bool),
     Skipped(String),
 }
 
 /// The files below the directory whose names end in `.json` and do not begin with a dot, sorted, as [`crate::load`] finds them.
-/// Names that are not UTF-8 are none of ours.
 fn list(directory: &Path) -> io::Result<Vec<Stamp>> {
     let mut stamps = Vec::new();
-    list_below(directory, "", &mut stamps)?;
-    stamps.sort_by(|a, b| a.file.cmp(&b.file));
+    list_below(directory, Path::new(""), &mut stamps)?;
+    stamps.sort_by(|a, b| (&a.file, &a.path).cmp(&(&b.file, &b.path)));
     Ok(stamps)
 }
 
-fn list_below(directory: &Path, prefix: &str, stamps: &mut Vec<Stamp>) -> io::Result<()> {
+fn list_below(directory: &Path, prefix: &Path, stamps: &mut Vec<Stamp>) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        if name.starts_with('.') {
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
         let path = entry.path();
-        let file = format!("{prefix}{name}");
+        let below = prefix.join(name);
         if entry.file_type()?.is_dir() {
             // One that cannot be listed is as good as empty.
-            let _ = list_below(&path, &format!("{file}/"), stamps);
+            let _ = list_below(&path, &below, stamps);
             continue;
         }
         if path.extension().is_none_or(|extension| extension != "json") {
@@ -137,7 +153,8 @@ fn list_below(directory: &Path, prefix: &str, stamps: &mut Vec<Stamp>) -> io::Re
         // A link leads to what it names; what has vanished meanwhile is not there.
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => stamps.push(Stamp {
-                file,
+                file: below.to_string_lossy().into_owned(),
+                path: below,
                 size_bytes: metadata.len(),
                 modified_ns: metadata
                     .mtime()
@@ -174,8 +191,8 @@ fn read_files(directory: &Path, stamps: &[Stamp], which: &[usize]) -> Vec<Entry>
 }
 
 fn read_file(directory: &Path, stamp: &Stamp) -> Entry {
-    let content = match run_in(&directory.join(&stamp.file), stamp) {
-        Ok(run) => Content::Run(Box::new(run)),
+    let content = match run_in(&directory.join(&stamp.path), stamp) {
+        Ok((run, seal)) => Content::Run(Box::new(run), seal == Seal::Fits),
         Err(refusal) => Content::Skipped(refusal.to_string()),
     };
     Entry {
@@ -184,13 +201,13 @@ fn read_file(directory: &Path, stamp: &Stamp) -> Entry {
     }
 }
 
-fn run_in(path: &Path, stamp: &Stamp) -> Result<Run, Refusal> {
+fn run_in(path: &Path, stamp: &Stamp) -> Result<(Run, Seal), Refusal> {
     if stamp.size_bytes > SIZE_MAX_BYTES {
         return Err(Refusal::TooLarge);
     }
     let text = fs::read(path).map_err(|error| Refusal::Unreadable(store::reason(&error)))?;
-    let (record, _) = read_sealed(&text)?;
-    Ok(Run::of(&stamp.file, &record))
+    let (record, seal) = read_sealed(&text)?;
+    Ok((Run::of(&stamp.file, &record), seal))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -212,9 +229,17 @@ struct Shared {
 #[derive(Serialize, Deserialize)]
 struct EntryLine(String, u64, i64, Option<RunLine>, Option<String>);
 
-/// A run as an array: identifier, start, then places in [`Shared`]: commit, host's name, machine; cases.
+/// A run as an array: identifier, start, then places in [`Shared`]: commit, host's name, machine; cases; whether it has a digest.
 #[derive(Serialize, Deserialize)]
-struct RunLine(String, String, Option<usize>, usize, usize, Vec<CaseLine>);
+struct RunLine(
+    String,
+    String,
+    Option<usize>,
+    usize,
+    usize,
+    Vec<CaseLine>,
+    bool,
+);
 
 /// A case as an array: place of its key, rate, interval, samples, whether it counts bytes.
 #[derive(Serialize, Deserialize)]
@@ -239,10 +264,10 @@ fn format(entries: &[Entry]) -> Vec<u8> {
     let (mut machines, mut keys) = (HashMap::new(), HashMap::new());
     let (mut hostnames, mut commits) = (HashMap::new(), HashMap::new());
     let mut lines = Vec::new();
-    for entry in entries {
+    for entry in entries.iter().filter(|entry| entry.stamp.is_text()) {
         let (run, reason) = match &entry.content {
             Content::Skipped(reason) => (None, Some(reason.clone())),
-            Content::Run(run) => {
+            Content::Run(run, has_digest) => {
                 let cases = run.cases.iter().map(|case| {
                     let key = place(&mut shared.keys, &mut keys, &case.key);
                     CaseLine(
@@ -263,6 +288,7 @@ fn format(entries: &[Entry]) -> Vec<u8> {
                     place(&mut shared.hostnames, &mut hostnames, &run.hostname),
                     place(&mut shared.machines, &mut machines, &run.machine),
                     cases,
+                    *has_digest,
                 );
                 (Some(line), None)
             }
@@ -312,11 +338,15 @@ fn parse(text: &[u8]) -> Option<HashMap<String, Entry>> {
             let EntryLine(file, size_bytes, modified_ns, run, reason) =
                 serde_json::from_slice(line).ok()?;
             let content = match (run, reason) {
-                (Some(line), None) => Content::Run(Box::new(run_of(&file, line, &shared)?)),
+                (Some(line), None) => {
+                    let has_digest = line.6;
+                    Content::Run(Box::new(run_of(&file, line, &shared)?), has_digest)
+                }
                 (None, Some(reason)) => Content::Skipped(reason),
                 _ => return None,
             };
             let stamp = Stamp {
+                path: PathBuf::from(&file),
                 file: file.clone(),
                 size_bytes,
                 modified_ns,
@@ -327,7 +357,7 @@ fn parse(text: &[u8]) -> Option<HashMap<String, Entry>> {
 }
 
 fn run_of(file: &str, line: RunLine, shared: &Shared) -> Option<Run> {
-    let RunLine(id, started_utc, commit, hostname, machine, cases) = line;
+    let RunLine(id, started_utc, commit, hostname, machine, cases, _) = line;
     let commit = match commit {
         Some(place) => Some(shared.commits.get(place)?.clone()),
         None => None,
@@ -404,6 +434,7 @@ mod tests {
             cases: vec![case.clone(), case.clone()],
         };
         let stamp = |file: &str| Stamp {
+            path: PathBuf::from(file),
             file: file.to_owned(),
             size_bytes: 7,
             modified_ns: -5,
@@ -411,7 +442,7 @@ mod tests {
         vec![
             Entry {
                 stamp: stamp("a.json"),
-                content: Content::Run(Box::new(run("a", Some("1234")))),
+                content: Content::Run(Box::new(run("a", Some("1234"))), true),
             },
             Entry {
                 stamp: stamp("b.json"),
@@ -419,7 +450,7 @@ mod tests {
             },
             Entry {
                 stamp: stamp("c.json"),
-                content: Content::Run(Box::new(run("c", None))),
+                content: Content::Run(Box::new(run("c", None)), false),
             },
         ]
     }
