@@ -4,6 +4,7 @@
 //! between blocks to decide whether there are enough cannot see which side is which (see `results::paired`).
 
 mod content;
+mod left;
 mod process;
 mod runs;
 mod side;
@@ -151,6 +152,8 @@ pub struct Turns<'a> {
     /// Every process so far.
     pub processes: Vec<Process>,
     disturbed: usize,
+    /// Processes that each side left running.
+    left: [usize; 2],
 }
 
 impl<'a> Turns<'a> {
@@ -168,6 +171,7 @@ impl<'a> Turns<'a> {
             cases: Vec::new(),
             processes: Vec::new(),
             disturbed: 0,
+            left: [0, 0],
         }
     }
 
@@ -215,6 +219,9 @@ impl<'a> Turns<'a> {
         let mut warnings = Vec::new();
         if disturbed * 4 > of {
             warnings.push(warning);
+        }
+        for (name, left) in ["A", "B"].into_iter().zip(self.left) {
+            warnings.extend(left_running(&format!("side {name}"), left));
         }
         if let [Some(one), Some(other)] = &self.first {
             let mut pairs = one.cases.iter().zip(&other.cases);
@@ -329,8 +336,10 @@ impl<'a> Turns<'a> {
         let words = self.words();
         let begin_s = self.elapsed_s();
         let command = &self.request.sides[index];
-        let record = process::measure(command, &words, self.request.timeout, self.interrupt)?;
+        let measured = process::measure(command, &words, self.request.timeout, self.interrupt)?;
         let elapsed_s = self.elapsed_s() - begin_s;
+        let record = measured.record;
+        self.left[index] += measured.left;
         self.processes.push(Process {
             stage,
             block,
@@ -415,6 +424,15 @@ fn side_record(command: &SideCommand, content: &Content, first: Option<&Record>)
     };
     side.content = content.digest(side.bundle_digest());
     side
+}
+
+/// That a side has left processes running.
+fn left_running(whose: &str, left: usize) -> Option<String> {
+    (left > 0).then(|| {
+        format!(
+            "{whose} left processes running that would have disturbed what follows ({left} in all): they were ended"
+        )
+    })
 }
 
 /// Whether there are results that failed their verification.

@@ -293,6 +293,52 @@ fn interrupted_by(signal: Signal) {
     }
 }
 
+/// A script that leaves a process in a session of its own, which ignores requests to end or does not, holds the output open or does not,
+/// and then goes on with this. The numbers of all such processes are in `pids`.
+fn leaving(trap: &str, output: &str, then: &str) -> String {
+    format!(
+        "(setsid sh -c '{trap} echo $$ >> pids; sleep 1000' {output} &)\nuntil test -s pids; do sleep 0.01; done\n{then}"
+    )
+}
+
+/// Nothing of these is left, not even an entry of somebody who was not waited for.
+#[track_caller]
+fn none_is_left(pids: &Path) {
+    for pid in fs::read_to_string(pids).unwrap().split_whitespace() {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+        assert!(stat.is_err(), "{stat:?}");
+    }
+}
+
+/// The story: a side started a server in a session of its own, which nobody could signal with the side's group; it took a core from
+/// everything that was measured after it, and its open output was waited for.
+#[test]
+fn what_a_side_leaves_behind_is_ended() {
+    let directory = scratch();
+    steady(directory.path(), "a", 100);
+    let good = steady(directory.path(), "good", 100);
+    let then = format!("exec '{}'", good.display());
+    let pids = directory.path().join("pids");
+    for output in ["", "> /dev/null 2>&1"] {
+        write_script(&directory.path().join("b"), &leaving("", output, &then));
+        let text = ab(directory.path(), 0);
+        assert!(
+            text.contains("side B left processes running that would have disturbed what follows"),
+            "{text}"
+        );
+        assert!(!text.contains("side A left"), "{text}");
+        none_is_left(&pids);
+        fs::remove_file(&pids).unwrap();
+    }
+    // Who does not want to end is made to, also when the side itself has to be ended.
+    let stubborn = leaving("trap \"\" TERM;", "", "exec sleep 1000");
+    write_script(&directory.path().join("b"), &stubborn);
+    let words = ["ab", "./b", "./a", "--timeout", "1s"];
+    let message = stderr(&run(directory.path(), &words, 71));
+    assert!(message.contains("took longer than 1 s"), "{message}");
+    none_is_left(&pids);
+}
+
 #[test]
 fn two_settings_of_this_bench() {
     let directory = scratch();

@@ -86,9 +86,12 @@ pub(super) fn compare(
         cases: gate.outcomes,
         verdict: Verdict::Inconclusive,
         reasons: Vec::new(),
-        warnings: vec![
+        warnings: [
             "runs of other hours: what the machine did in between counts as a difference (give the bundle itself to run both in turns)".to_owned(),
-        ],
+        ]
+        .into_iter()
+        .chain(runs.warnings())
+        .collect(),
         processes: runs.processes,
     };
     for (outcome, case) in comparison.cases.iter_mut().zip(&gate.cases) {

@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use results::Record;
 
+use super::left::Before;
 use super::side::{OF_THE_LAUNCHER, SideCommand};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
@@ -23,8 +24,9 @@ const ENDING: Duration = Duration::from_millis(1);
 
 /// How long a process may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(3);
-/// How long what was killed may take to be gone.
-const DYING: Duration = Duration::from_millis(100);
+
+/// How long it may take until all that it printed is read, when everything that it started has ended.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// No record is larger.
 const OUTPUT_MAX_BYTES: u64 = 256 << 20;
@@ -40,6 +42,15 @@ pub(super) enum Trouble {
     Invalid(String),
 }
 
+/// What a process has found.
+#[derive(Debug)]
+pub(super) struct Measured {
+    /// What it printed.
+    pub(super) record: Record,
+    /// How many processes it left running, which were ended.
+    pub(super) left: usize,
+}
+
 /// Runs a side with these words behind its own and reads the record that it prints. Nothing is left running.
 ///
 /// # Errors
@@ -50,11 +61,12 @@ pub(super) fn measure(
     words: &[String],
     timeout: Duration,
     interrupt: &Interrupt,
-) -> Result<Record, Trouble> {
+) -> Result<Measured, Trouble> {
     let failed = |exit, reason: String| {
         let error = anyhow::anyhow!("cannot measure '{}': {reason}", side.given);
         Trouble::Failed(Failure::new(exit, error))
     };
+    let before = Before::now();
     let mut child = start(side, words).map_err(|error| {
         failed(
             Exit::Usage,
@@ -73,24 +85,29 @@ pub(super) fn measure(
         let left = deadline.saturating_duration_since(Instant::now());
         if open > 0 {
             match printed.recv_timeout(PATIENCE.min(left)) {
-                Ok(()) => open -= 1,
+                Ok(()) => {
+                    open -= 1;
+                    continue;
+                }
                 Err(RecvTimeoutError::Disconnected) => open = 0,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-        } else {
-            // It has closed both and is about to end, or goes on in silence.
-            let ended = child.try_wait();
-            match ended.map_err(|error| failed(Exit::System, format!("{error}")))? {
-                Some(status) => break status,
-                None => thread::sleep(ENDING.min(left)),
-            }
+        }
+        // It has closed both and is about to end, or goes on in silence; or it has ended, and what it left holds them open.
+        let ended = child.try_wait();
+        match ended.map_err(|error| failed(Exit::System, format!("{error}")))? {
+            Some(status) => break status,
+            None if open == 0 => thread::sleep(ENDING.min(left)),
+            None => {}
         }
         if let Some(signal) = interrupt.signal() {
             end(&mut child);
+            before.end_others();
             return Err(Trouble::Interrupted(signal));
         }
         if Instant::now() >= deadline {
             end(&mut child);
+            before.end_others();
             let limit_s = timeout.as_secs_f64();
             let reason = format!(
                 "it took longer than {limit_s} s (try a longer --timeout or a smaller --size)"
@@ -98,8 +115,17 @@ pub(super) fn measure(
             return Err(failed(Exit::System, reason));
         }
     };
+    let left = before.end_others();
     if let Some(signal) = interrupt.signal() {
         return Err(Trouble::Interrupted(signal));
+    }
+    while open > 0 {
+        // Who holds them can be no process of the side that is in reach.
+        if let Err(RecvTimeoutError::Timeout) = printed.recv_timeout(CLOSING) {
+            let reason = "it has ended and its output is held open by another process (end that)";
+            return Err(failed(Exit::System, reason.to_owned()));
+        }
+        open -= 1;
     }
     let join = |reader: thread::JoinHandle<Vec<u8>>| reader.join().unwrap_or_default();
     let (stdout, stderr) = (join(stdout), join(stderr));
@@ -129,7 +155,7 @@ pub(super) fn measure(
             side.given
         )));
     }
-    Ok(record)
+    Ok(Measured { record, left })
 }
 
 /// Starts it in a process group of its own, so that what it starts can be ended with it.
@@ -172,12 +198,6 @@ fn end(child: &mut Child) {
     }
     let _ = killpg(group, Signal::SIGKILL);
     let _ = child.wait();
-    // The others of the group are not ours to wait for: they are gone when nobody is left to be signalled. Who has ended can be signalled
-    // until somebody has taken note of it, which the first process of some containers never does.
-    let deadline = Instant::now() + DYING;
-    while Instant::now() < deadline && killpg(group, None).is_ok() {
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// For example `it ended with code 2: cannot measure 3 sizes`.

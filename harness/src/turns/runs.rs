@@ -7,7 +7,7 @@ use results::paired::Side;
 use results::record::{Host, Record};
 
 use super::content::Content;
-use super::{QUIETLY, Request, Stop, failed_results, gflops, process, side_record};
+use super::{QUIETLY, Request, Stop, failed_results, gflops, left_running, process, side_record};
 use crate::interrupt::Interrupt;
 
 /// Runs of the candidate.
@@ -17,6 +17,8 @@ pub struct Runs<'a> {
     began: Instant,
     content: Content,
     first: Option<Record>,
+    /// Processes that the candidate left running.
+    left: usize,
     /// Every process so far.
     pub processes: Vec<Process>,
 }
@@ -30,6 +32,7 @@ impl<'a> Runs<'a> {
             interrupt,
             began: Instant::now(),
             first: None,
+            left: 0,
             processes: Vec::new(),
         }
     }
@@ -60,6 +63,13 @@ impl<'a> Runs<'a> {
         side_record(&self.request.sides[1], &self.content, self.first.as_ref())
     }
 
+    /// What a reader should know of the processes.
+    pub fn warnings(&self) -> Vec<String> {
+        left_running("the candidate", self.left)
+            .into_iter()
+            .collect()
+    }
+
     /// Runs the candidate once, with this number of repetitions where none was asked for.
     ///
     /// # Errors
@@ -74,7 +84,9 @@ impl<'a> Runs<'a> {
         }
         words.extend(QUIETLY.map(str::to_owned));
         let begin_s = self.elapsed_s();
-        let record = process::measure(command, &words, self.request.timeout, self.interrupt)?;
+        let measured = process::measure(command, &words, self.request.timeout, self.interrupt)?;
+        let record = measured.record;
+        self.left += measured.left;
         self.processes.push(Process {
             stage,
             block: index,
