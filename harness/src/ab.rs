@@ -7,6 +7,7 @@ use results::{paired, verdict::differences};
 use crate::cli::AbArgs;
 use crate::comparing::{self, Bar, Plan};
 use crate::exit::{Exit, Failure};
+use crate::output::check_file;
 use crate::precision::share;
 use crate::run::now_utc;
 use crate::turns::{Enough, SideCommand, Stop, Turns};
@@ -28,6 +29,7 @@ pub fn run(args: &AbArgs) -> Result<Exit, Failure> {
         SideCommand::parse(&args.candidate)?,
     ];
     let plan = Plan::new(sides, &args.measured, &args.comparing)?;
+    check_file(args.comparing.output.as_deref())?;
     let interrupt = comparing::listen()?;
     let started_utc = now_utc();
     let bar = Bar::new(plan.max_time_s);

@@ -10,6 +10,7 @@ use results::verdict::{self, GateCase, GateVerdict, Judgement, ThresholdFrom};
 use crate::cli::{CheckArgs, CheckFormat as Format};
 use crate::comparing::{self, Bar, Plan};
 use crate::exit::{Exit, Failure};
+use crate::output::check_file;
 use crate::run::now_utc;
 use crate::turns::{Enough, SideCommand, Stop, Turns};
 
@@ -28,6 +29,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         None => SideCommand::this()?,
     };
     let accepting = accept::Accepting::new(args)?;
+    check_file(args.comparing.output.as_deref())?;
     let interrupt = comparing::listen()?;
     let mut comparison = if let Some(path) = records::named(&args.against) {
         records::compare(&path, candidate, args, asked, &accepting, &interrupt)?

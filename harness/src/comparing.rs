@@ -1,6 +1,6 @@
 //! What `bench ab` and `bench check` have in common: reading their options, drawing progress, telling and keeping what they found.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -168,11 +168,12 @@ pub fn take_in(stop: Stop, comparison: &mut Comparison) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints the comparison, keeps it where that is wanted (`-` is standard output, as JSON), and ends as it came out; by the signal if one has come.
+/// Keeps the comparison where that is wanted (`-` is standard output, as JSON), prints it, and ends as it came out; by the signal if one
+/// has come.
 ///
 /// # Errors
 ///
-/// When it cannot be written or printed.
+/// When it cannot be written or printed. One does not keep the other from being done.
 pub fn finish(
     comparison: &Comparison,
     text: &str,
@@ -181,19 +182,16 @@ pub fn finish(
     signal: Option<i32>,
 ) -> Result<Exit, Failure> {
     let is_printed = output == Some(Path::new("-"));
-    let output = output.filter(|path| *path != Path::new("-"));
+    let kept = match output {
+        Some(path) if !is_printed => keep(comparison, path),
+        _ => Ok(()),
+    };
     if json || is_printed {
         print_line(&to_json(comparison))?;
     } else {
         print_line(text)?;
     }
-    // After printing: what minutes of measuring have found is not lost to a file that cannot be written.
-    if let Some(path) = output {
-        let mut text = to_json(comparison);
-        text.push('\n');
-        store::write_whole(path, text.as_bytes())
-            .map_err(|error| Failure::new(Exit::InputOutput, error))?;
-    }
+    kept?;
     if let Some(signal) = signal {
         interrupt::end_by(signal);
     }
@@ -204,6 +202,28 @@ pub fn finish(
         Verdict::Invalid => Exit::Invalid,
         Verdict::NotComparable => Exit::NotComparable,
     })
+}
+
+/// Writes the comparison. It could be written before minutes were spent on it; where it cannot be any more, it is kept elsewhere.
+fn keep(comparison: &Comparison, path: &Path) -> Result<(), Failure> {
+    let mut text = to_json(comparison);
+    text.push('\n');
+    let Err(error) = store::write_whole(path, text.as_bytes()) else {
+        return Ok(());
+    };
+    let elsewhere = tempfile::Builder::new()
+        .prefix("bench-comparison-")
+        .suffix(".json")
+        .tempfile()
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            Ok(file.keep()?.1)
+        });
+    let error = match elsewhere {
+        Ok(elsewhere) => anyhow::anyhow!("{error}; it is kept in {}", elsewhere.display()),
+        Err(_) => error.into(),
+    };
+    Err(Failure::new(Exit::InputOutput, error))
 }
 
 fn to_json(comparison: &Comparison) -> String {

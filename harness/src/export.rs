@@ -18,6 +18,9 @@ use crate::{output, records};
 /// When the records cannot be read or exported, or the output cannot be written.
 pub fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     let format = format(&args.to)?;
+    if format != Format::Asv {
+        output::check_file(args.output.as_deref())?;
+    }
     let records = load(&args.records)?;
     let records: Vec<&Record> = records.iter().collect();
     let exported = exchange::export(&records, format, args.commit.as_deref()).map_err(|error| {
@@ -34,7 +37,7 @@ pub fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     match (exported, destination) {
         (Exported::Text(text), None) => output::print_text(&text)?,
         (Exported::Text(text), Some(path)) => write(path, &text)?,
-        (Exported::Files(files), Some(directory)) => write_files(directory, &files)?,
+        (Exported::Files(files), Some(directory)) => write_files(directory, files)?,
         (Exported::Files(_), None) => {
             return Err(Failure::usage(anyhow::anyhow!(
                 "cannot export to {format}: it is a directory of files (name one with --output DIR)"
@@ -77,32 +80,25 @@ fn load(words: &[PathBuf]) -> Result<Vec<Record>, Failure> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    store::write_whole(path, text.as_bytes())
-        .map_err(|error| Failure::new(Exit::CannotCreate, error))
+    store::write_whole(path, text.as_bytes()).map_err(output::cannot_create)
 }
 
-/// Writes the files of a directory. The list of benchmarks keeps what other exports have put there, since asv shows nothing that is
-/// not in it.
-fn write_files(directory: &Path, files: &[(PathBuf, String)]) -> Result<(), Failure> {
-    for (name, text) in files {
-        let path = directory.join(name);
-        if let Some(parent) = path.parent() {
-            store::prepare_directory(parent)
-                .map_err(|error| Failure::new(Exit::CannotCreate, error))?;
+/// Writes the files of a directory, all or none. The list of benchmarks keeps what other exports have put there, since asv shows nothing
+/// that is not in it.
+fn write_files(directory: &Path, mut files: Vec<(PathBuf, String)>) -> Result<(), Failure> {
+    for (name, text) in &mut files {
+        if name != Path::new(exchange::ASV_BENCHMARKS) {
+            continue;
         }
-        let is_list = name == Path::new(exchange::ASV_BENCHMARKS);
-        match fs::read_to_string(&path).ok().filter(|_| is_list) {
-            Some(present) => {
-                let both = exchange::merge_asv_benchmarks(&present, text).ok_or_else(|| {
-                    Failure::usage(anyhow::anyhow!(
-                        "cannot add to {}: it is not a list of benchmarks of asv's version 2 (name another directory)",
-                        path.display()
-                    ))
-                })?;
-                write(&path, &both)?;
-            }
-            None => write(&path, text)?,
+        let path = directory.join(name);
+        if let Ok(present) = fs::read_to_string(&path) {
+            *text = exchange::merge_asv_benchmarks(&present, text).ok_or_else(|| {
+                Failure::usage(anyhow::anyhow!(
+                    "cannot add to {}: it is not a list of benchmarks of asv's version 2 (name another directory with --output DIR)",
+                    path.display()
+                ))
+            })?;
         }
     }
-    Ok(())
+    store::write_all(directory, &files).map_err(output::cannot_create)
 }

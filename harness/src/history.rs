@@ -15,7 +15,7 @@ use results::store;
 use crate::cli::HistoryArgs;
 use crate::cli::history::{By, Format};
 use crate::exit::{Exit, Failure};
-use crate::output::print_line;
+use crate::output::{cannot_create, check_file, print_line};
 use crate::records;
 
 /// Carries out `bench history`.
@@ -24,6 +24,8 @@ use crate::records;
 ///
 /// When the directory has no records, the repository cannot be read, or a picture cannot be drawn or written.
 pub fn run(args: &HistoryArgs) -> Result<Exit, Failure> {
+    check_file(args.svg.as_deref())?;
+    check_file(args.png.as_deref())?;
     let directory = index::read(&args.directory).map_err(|error| {
         let text = error.to_string().replace("the record ", "the records of ");
         Failure::usage(anyhow::anyhow!(
@@ -128,22 +130,11 @@ fn draw(args: &HistoryArgs, history: &History) -> Result<(), Failure> {
     let undrawn = |error: reports::PlotError| Failure::new(Exit::Software, error);
     if let Some(path) = &args.svg {
         let picture = reports::history_plot::svg(history).map_err(undrawn)?;
-        write(path, picture.as_bytes())?;
+        store::write_whole(path, picture.as_bytes()).map_err(cannot_create)?;
     }
     if let Some(path) = &args.png {
         let picture = reports::history_plot::png(history).map_err(undrawn)?;
-        write(path, &picture)?;
+        store::write_whole(path, &picture).map_err(cannot_create)?;
     }
     Ok(())
-}
-
-fn write(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    store::write_whole(path, content).map_err(|error| {
-        let text = error.to_string();
-        let text = text.split(" (").next().unwrap_or(&text).to_owned();
-        Failure::new(
-            Exit::CannotCreate,
-            anyhow::anyhow!("{text} (name a file in a directory that can be written)"),
-        )
-    })
 }

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::path::Path;
+
+use results::{StoreError, store};
 
 use crate::exit::{Exit, Failure};
 
@@ -28,6 +31,23 @@ pub fn print_text(text: &str) -> Result<(), Failure> {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
         .map_err(|error| failure(&error))
+}
+
+/// Finds out whether the file that an option names could be written, before anything takes time; `-` is standard output.
+///
+/// # Errors
+///
+/// When it could not.
+pub fn check_file(named: Option<&Path>) -> Result<(), Failure> {
+    match named.filter(|path| *path != Path::new("-")) {
+        Some(path) => store::check_file(path).map_err(cannot_create),
+        None => Ok(()),
+    }
+}
+
+/// The failure that an output cannot be made.
+pub fn cannot_create(error: StoreError) -> Failure {
+    Failure::new(Exit::CannotCreate, error)
 }
 
 /// A text as one word of a shell: as it is, or in quotes where it holds anything that a shell reads as more than a letter.

@@ -418,7 +418,9 @@ fn plot(stored: &StoredRecord, record: &Record) -> Result<(), Failure> {
     let svg = reports::run_plot::svg(record).map_err(failed)?;
     let png = reports::run_plot::png(record).map_err(failed)?;
     for (extension, content) in [("svg", svg.as_bytes()), ("png", &png)] {
-        store::write_whole(&stored.beside(extension), content).map_err(store_failure)?;
+        stored
+            .write_beside(extension, content)
+            .map_err(store_failure)?;
     }
     Ok(())
 }

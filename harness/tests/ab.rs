@@ -209,6 +209,85 @@ fn bad_options_are_refused_before_anything_runs() {
     assert!(!directory.path().join("ran").exists());
 }
 
+/// The story: minutes of measuring, and then a name that cannot be written.
+#[test]
+fn outputs_that_cannot_be_written_are_refused_before_anything_runs() {
+    let directory = scratch();
+    fs::create_dir(directory.path().join("directory")).unwrap();
+    write_script(&directory.path().join("a"), "touch ran");
+    let against = ["check", "--against", "./a", "--candidate", "./a"];
+    let accepting = [&against[..], &["--accept", "why", "--accepted"]].concat();
+    let output = |words: &[&'static str]| [words, &["--output"]].concat();
+    for words in [output(&["ab", "./a", "./a"]), output(&against), accepting] {
+        for (name, reason) in [
+            ("missing/kept.json", "no such file or directory"),
+            ("directory", "is a directory"),
+        ] {
+            // What is to be read, too, is found out when it is read.
+            if name == "directory" && words.contains(&"--accept") {
+                continue;
+            }
+            let words = [&words[..], &[name]].concat();
+            let message = stderr(&run(directory.path(), &words, 73));
+            assert_eq!(
+                message,
+                format!(
+                    "bench: cannot write {name}: {reason} (name a file in a directory that can be written and has room)\n"
+                )
+            );
+        }
+    }
+    assert!(!directory.path().join("ran").exists());
+    assert!(!directory.path().join("missing").exists());
+}
+
+/// The story: the directory was there when measuring began, and was gone when it ended. The comparison is printed, and kept with all that
+/// was measured.
+#[test]
+fn a_file_that_cannot_be_written_any_more_loses_nothing() {
+    let directory = scratch();
+    for name in ["kept", "elsewhere"] {
+        fs::create_dir(directory.path().join(name)).unwrap();
+    }
+    steady(directory.path(), "a", 100);
+    let good = steady(directory.path(), "good", 95);
+    write_script(
+        &directory.path().join("b"),
+        &format!("rm -rf kept\nexec '{}'", good.display()),
+    );
+    let words = ["ab", "./a", "./b", "--output", "kept/it.json"];
+    let elsewhere = directory.path().join("elsewhere");
+    let output = bench(directory.path(), &words)
+        .env("TMPDIR", &elsewhere)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(74), "{}", stderr(&output));
+    assert!(stdout(&output).contains("B is slower"));
+    let message = stderr(&output);
+    let (_, path) = message.trim_end().split_once("; it is kept in ").unwrap();
+    assert!(path.starts_with(elsewhere.to_str().unwrap()), "{path}");
+    let comparison: Comparison = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    assert!(!comparison.processes.is_empty());
+}
+
+/// Who reads along and goes away does not take the file with it.
+#[test]
+fn the_comparison_is_kept_where_it_cannot_be_printed() {
+    let directory = scratch();
+    steady(directory.path(), "a", 100);
+    steady(directory.path(), "b", 95);
+    let status = bench(
+        directory.path(),
+        &["ab", "./a", "./b", "--output", "kept.json"],
+    )
+    .stdout(fs::File::create("/dev/full").unwrap())
+    .stderr(std::process::Stdio::null())
+    .status()
+    .unwrap();
+    assert_eq!(status.code(), Some(74));
+    assert!(directory.path().join("kept.json").exists());
+}
+
 #[test]
 fn the_comparison_is_kept_with_each_process() {
     let directory = scratch();

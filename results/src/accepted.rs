@@ -102,7 +102,7 @@ impl AcceptedFile {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Write`] when it cannot be written.
+    /// [`StoreError::File`] when it cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), StoreError> {
         let mut text =
             serde_json::to_string_pretty(self).expect("accepted changes are always JSON");

@@ -1,5 +1,7 @@
 //! Where records are kept: one JSON file a run in a directory. A file is there whole or not at all.
 
+mod outputs;
+
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write};
 use std::os::fd::AsRawFd;
@@ -14,6 +16,8 @@ use nix::unistd::linkat;
 
 use crate::record::{Record, SCHEMA_VERSION};
 
+pub use outputs::{check_file, write_all};
+
 /// Why a record could not be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -25,9 +29,17 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
-    /// A file could not be written whole; what was there before is as it was.
+    /// A file of a run could not be written whole; what was there before is as it was.
     #[error("cannot write {}: {} (make room or name another directory with --output DIR)", .path.display(), reason(.source))]
     Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The same for a file that was named by itself.
+    #[error("cannot write {}: {} (name a file in a directory that can be written and has room)", .path.display(), reason(.source))]
+    File {
         /// The file.
         path: PathBuf,
         /// What the system said.
@@ -96,6 +108,15 @@ impl StoredRecord {
     pub fn beside(&self, extension: &str) -> PathBuf {
         self.json.with_extension(extension)
     }
+
+    /// Writes a file beside the record.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Write`] when it cannot be written whole; then there is none.
+    pub fn write_beside(&self, extension: &str, content: &[u8]) -> Result<(), StoreError> {
+        write_of_run(&self.beside(extension), content)
+    }
 }
 
 /// Makes the directory when it is missing and proves by trying that a file can be written there, so that a run of
@@ -129,8 +150,15 @@ pub fn write_record(directory: &Path, record: &Record) -> Result<StoredRecord, S
     let json = directory.join(file_name(record));
     let mut text = serde_json::to_vec_pretty(record).expect("a record is always JSON");
     text.push(b'\n');
-    write_whole(&json, &text)?;
+    write_of_run(&json, &text)?;
     Ok(StoredRecord { json })
+}
+
+fn write_of_run(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    write_whole(path, content).map_err(|error| match error {
+        StoreError::File { path, source } => StoreError::Write { path, source },
+        other => other,
+    })
 }
 
 /// Writes a file so that other processes, and a crash, see either all of it or none, and so that a run that is stopped
@@ -139,11 +167,11 @@ pub fn write_record(directory: &Path, record: &Record) -> Result<StoredRecord, S
 ///
 /// # Errors
 ///
-/// [`StoreError::Write`] when it could not be written; an ordinary file of that name is as it was.
+/// [`StoreError::File`] when it could not be written; an ordinary file of that name is as it was.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     // What does not exist yet has no other name.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    replace(&target, content).map_err(|source| StoreError::Write {
+    replace(&target, content).map_err(|source| StoreError::File {
         path: path.to_owned(),
         source,
     })
@@ -162,10 +190,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         }
         Err(_) => {}
     }
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
+    let directory = directory_of(path);
     match write_unnamed(directory, path, content) {
         // The file system cannot, the name is taken, or there is no /proc to name the file by.
         Err(_) => write_renamed(directory, path, content),
@@ -175,6 +200,14 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     // there all the same, and whole.
     let _ = File::open(directory).and_then(|directory| directory.sync_all());
     Ok(())
+}
+
+/// The directory that a file is in.
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// A file without a name is gone when the process is, however that ends.

@@ -8,7 +8,8 @@ use std::process::Command;
 use results::Record;
 use results::accepted::AcceptedFile;
 use results::store::{
-    StoreError, prepare_directory, read_bounded, read_record, write_record, write_whole,
+    StoreError, check_file, prepare_directory, read_bounded, read_record, write_all, write_record,
+    write_whole,
 };
 
 mod common;
@@ -182,6 +183,80 @@ fn a_full_file_system_leaves_what_was_there_and_nothing_else() {
     assert_eq!(fs::read(&stored.json).unwrap(), before);
 }
 
+/// The story: an export of several files ran out of room at the third one, and its reader took the first two for all.
+#[test]
+fn several_files_are_written_all_or_none() {
+    let Some(file_system) = TinyFileSystem::mount() else {
+        let notice =
+            "SKIPPED several_files_are_written_all_or_none: cannot mount a tmpfs (run as root)\n";
+        std::io::stderr().write_all(notice.as_bytes()).unwrap();
+        return;
+    };
+    let directory = file_system.0.path();
+    let file = |name: &str, length: usize| (name.into(), "x".repeat(length));
+    let small = [file("list.json", 10), file("host/machine.json", 20)];
+    write_all(directory, &small).unwrap();
+    assert_eq!(names(directory), ["host", "list.json"]);
+    let larger = [
+        file("list.json", 100),
+        file("other/deep/machine.json", 100),
+        file("other/run.json", 1 << 20),
+    ];
+    let error = write_all(directory, &larger).unwrap_err();
+    let expected = format!(
+        "cannot write {}: no space left on device (name a file in a directory that can be written and has room)",
+        directory.join("other/run.json").display()
+    );
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(names(directory), ["host", "list.json"]);
+    assert_eq!(fs::read(directory.join("list.json")).unwrap(), [b'x'; 10]);
+}
+
+#[test]
+fn several_files_do_not_replace_directories() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    fs::create_dir(directory.join("b")).unwrap();
+    let files = ["a", "c/a", "b"].map(|name| (name.into(), "text".to_owned()));
+    let error = write_all(directory, &files).unwrap_err();
+    assert!(error.to_string().contains("/b: is a directory"), "{error}");
+    assert_eq!(names(directory), ["b"]);
+    write_all(directory, &files[..2]).unwrap();
+    assert_eq!(names(directory), ["a", "b", "c"]);
+}
+
+/// The story: a comparison of twenty minutes ended with a file name in a directory that was not there.
+#[test]
+fn whether_a_file_can_be_written_is_known_before_and_changes_nothing() {
+    use std::os::unix::fs::symlink;
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name);
+    fs::write(place("present"), "text").unwrap();
+    symlink("present", place("link")).unwrap();
+    for good in ["new", "present", "link"] {
+        check_file(&place(good)).unwrap();
+    }
+    check_file(Path::new("/dev/null")).unwrap();
+    check_file(Path::new("a-name-without-a-directory")).unwrap();
+    for (bad, reason) in [
+        ("", "is a directory"),
+        ("new/", "is a directory"),
+        ("missing/new", "no such file or directory"),
+        ("present/new", "not a directory"),
+    ] {
+        let error = check_file(&place(bad)).unwrap_err();
+        let expected = format!(
+            "cannot write {}: {reason} (name a file in a directory that can be written and has room)",
+            place(bad).display()
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+    assert!(check_file(Path::new("/proc/new")).is_err());
+    assert!(check_file(Path::new("/proc/version")).is_err());
+    assert_eq!(names(directory.path()), ["link", "present"]);
+    assert_eq!(fs::read(place("present")).unwrap(), b"text");
+}
+
 #[test]
 fn a_file_is_replaced_whole() {
     let directory = tempfile::tempdir().unwrap();
@@ -302,7 +377,7 @@ fn what_is_no_ordinary_file_stays_what_it_is() {
     let link = directory.path().join("link");
     symlink("/dev/full", &link).unwrap();
     let error = write_whole(&link, b"text").unwrap_err();
-    assert!(matches!(error, StoreError::Write { .. }), "{error:?}");
+    assert!(matches!(error, StoreError::File { .. }), "{error:?}");
     let full = fs::metadata("/dev/full").unwrap();
     assert!(full.file_type().is_char_device());
 

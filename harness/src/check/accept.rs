@@ -7,7 +7,8 @@ use results::comparison::{CaseOutcome, Comparison, SideRecord, Verdict};
 use results::verdict::GateVerdict;
 
 use crate::cli::CheckArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
+use crate::output::{cannot_create, check_file};
 use crate::run::now_utc;
 
 /// What was accepted, and whether something is to be.
@@ -28,6 +29,9 @@ impl Accepting {
             return Err(Failure::usage(anyhow::anyhow!(
                 "cannot accept a change without a reason (try --accept 'checks bounds now')"
             )));
+        }
+        if reason.is_some() {
+            check_file(Some(&args.accepted))?;
         }
         Ok(Self {
             path: args.accepted.clone(),
@@ -125,8 +129,7 @@ impl Accepting {
         }
         let mut file = self.file.clone();
         file.changes.extend(changes.iter().cloned());
-        file.write(&self.path)
-            .map_err(|error| Failure::new(Exit::CannotCreate, error))?;
+        file.write(&self.path).map_err(cannot_create)?;
         for change in &changes {
             comparison.reasons.push(format!(
                 "accepted in {}: {} n={} {} from {} to {}: {reason}",
