@@ -115,6 +115,11 @@ fn import(args: &ImportArgs, source: &Source) -> Result<Record, String> {
     if args.threads == 0 {
         return Err("--threads 0 is no number of threads (name how many were used)".to_owned());
     }
+    for (option, text) in [("--host", &args.host), ("--program", &args.program)] {
+        if text.trim().is_empty() {
+            return Err(format!("{option} '{text}' is no name (say what it was)"));
+        }
+    }
     let asked = args.size.as_deref().map(Size::parse).transpose();
     let asked = asked.map_err(|error| error.to_string())?;
     let lines = seed::parse(&source.text).map_err(|error| {

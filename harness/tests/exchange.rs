@@ -236,6 +236,23 @@ fn the_article_s_lines_are_a_record_that_claims_no_more_than_it_knows() {
 }
 
 #[test]
+fn a_host_without_a_name_is_not_imported() {
+    let told = |host, program| {
+        let words = ["--host", host, "--program", program];
+        [&TOLD[..4], &words].concat()
+    };
+    for words in [told("", "numpy"), told(" \t", "numpy"), told("i9", "")] {
+        let output = import(LINES, &words);
+        assert_eq!(code(&output), 2, "{}", message(&output));
+        let message = message(&output);
+        assert!(
+            message.ends_with(" is no name (say what it was)\n"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn an_imported_record_is_stored_and_exported_like_any_other() {
     let directory = directory();
     fs::write(directory.path().join("out.txt"), LINES).unwrap();

@@ -72,13 +72,14 @@ pub(super) fn hosts<'a>(records: &[&'a Record]) -> Vec<&'a str> {
     hosts.filter(|host| seen.insert(*host)).collect()
 }
 
-/// The samples that count: verified, with figures that are figures.
+/// The samples that count: verified, with figures that are figures, also in operations a second and nanoseconds.
 pub(super) fn verified(case: &Case) -> Vec<&Sample> {
-    let is_figure = |value: f64| value.is_finite() && value > 0.0;
+    let is_figure = |value: f64| (1e9 * value).is_finite() && value > 0.0;
     let samples = case.samples.iter();
     samples
         .filter(|sample| sample.verification.passed)
         .filter(|sample| is_figure(sample.run_time_s) && is_figure(sample.gflops))
+        .filter(|sample| is_figure(rate(case, sample)))
         .collect()
 }
 

@@ -46,6 +46,25 @@ fn json(records: &[Record], format: Format) -> Value {
     serde_json::from_str(&text(records, format)).unwrap()
 }
 
+/// The story: a rate of 1e308 was none any more in operations a second, and its reader got `null`.
+#[test]
+fn rates_that_overflow_in_another_unit_are_not_exported() {
+    for (flop, bytes) in [(1e308, None), (1.0, Some(1e308))] {
+        let mut record = record(&[1e-9, 1e-9]);
+        record.cases[0].flop = flop;
+        record.cases[0].bytes = bytes;
+        for sample in &mut record.cases[0].samples {
+            sample.gflops = 1e-9 * flop / sample.run_time_s;
+        }
+        for format in Format::ALL {
+            match export(&[&record], format, Some("3f2a9c41d07be5a8")) {
+                Err(error) => assert_eq!(error, ExportError::NothingVerified(format)),
+                Ok(exported) => assert!(!format!("{exported:?}").contains("null"), "{format}"),
+            }
+        }
+    }
+}
+
 /// Every format of one run of seven samples, as committed.
 #[test]
 fn each_format_is_as_committed() {
