@@ -393,6 +393,10 @@ impl<'a> Turns<'a> {
         }
         for (case, of_record) in self.cases.iter_mut().zip(&record.cases) {
             case.threads[side as usize] = of_record.threads_used;
+            if side == Side::A {
+                let CaseOutcome { blas, driver, .. } = outcome_of(of_record);
+                (case.blas, case.driver) = (blas, driver);
+            }
         }
         self.same_counts()
     }
@@ -456,11 +460,14 @@ fn gflops(case: &Case) -> Vec<f64> {
         .collect()
 }
 
-fn outcome_of(case: &Case) -> CaseOutcome {
+/// A case of which nothing was found yet, as its first record tells.
+pub fn outcome_of(case: &Case) -> CaseOutcome {
     CaseOutcome {
         kernel: case.kernel.clone(),
         n: case.n,
         dtype: case.dtype.clone(),
+        blas: case.blas.clone(),
+        driver: case.driver.clone().filter(|driver| driver != "team"),
         threads: [case.threads_used; 2],
         ..CaseOutcome::default()
     }

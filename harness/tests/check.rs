@@ -162,6 +162,10 @@ fn accepted_changes_are_expected_from_then_on() {
         let text = check(directory, &["--format", format], 0);
         assert!(is_told(&text), "{text}");
     }
+    // It was accepted of threads that are bound in one way, and is a regression of others.
+    let elsewhere = check(directory, &["--affinity", "scatter"], 1);
+    assert!(!is_told(&elsewhere), "{elsewhere}");
+    check(directory, &["--affinity", "compact"], 0);
     // Slower than that is a regression again; accepting nothing changes nothing.
     check(directory, &["--accept", "again"], 0);
     assert_eq!(AcceptedFile::read(&path).unwrap(), file);

@@ -1,11 +1,12 @@
 //! Changes that were found and are intended: a versioned file that is kept with the source.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::CaseOutcome;
 use crate::store::{self, StoreError};
 
 /// The version of the file that this crate writes.
@@ -33,6 +34,15 @@ pub struct Accepted {
     pub n: usize,
     /// `f64` or `f32`.
     pub dtype: String,
+    /// The library that the case names, where another one was asked for than the linked one, or several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blas: Option<String>,
+    /// Who shares the product out, where it is not `team`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Where both sides were told to bind their threads, if not `compact`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<String>,
     /// The threads of baseline and candidate.
     pub threads: [usize; 2],
     /// The ratio that was expected before.
@@ -64,30 +74,24 @@ impl AcceptedFile {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Read`] or [`StoreError::Format`] when it is there and cannot be used: a change that was accepted is not to be
-    /// overlooked.
+    /// [`StoreError::Accepted`] when it is there and cannot be used: a change that was accepted is not to be overlooked.
     pub fn read(path: &Path) -> Result<Self, StoreError> {
+        let wrong = |reason: String| StoreError::Accepted {
+            path: path.to_owned(),
+            reason,
+        };
         let text = match std::fs::File::open(path)
             .and_then(|file| store::read_bounded(file, SIZE_MAX_BYTES))
         {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(source) => {
-                return Err(StoreError::Read {
-                    path: path.to_owned(),
-                    source,
-                });
-            }
-        };
-        let wrong = |reason: String| StoreError::Format {
-            path: PathBuf::from(path),
-            reason,
+            Err(error) => return Err(wrong(store::reason(&error))),
         };
         let file: Self = serde_json::from_slice(&text)
             .map_err(|error| wrong(format!("it holds no accepted changes ({error})")))?;
         if file.accepted_version != VERSION {
             return Err(wrong(format!(
-                "its version is {} and this bench knows {VERSION} (use another bench)",
+                "its version is {} and this bench knows {VERSION}",
                 file.accepted_version
             )));
         }
@@ -114,33 +118,28 @@ impl AcceptedFile {
     pub fn is_of_another(
         &self,
         baseline: &str,
-        kernel: &str,
-        n: usize,
-        dtype: &str,
-        threads: [usize; 2],
+        case: &CaseOutcome,
+        affinity: Option<&str>,
     ) -> bool {
         let others = self.changes.iter().map(|change| change.baseline.as_str());
         let mut others = others.filter(|other| *other != baseline);
-        others.any(|other| self.of(other, kernel, n, dtype, threads).is_some())
+        others.any(|other| self.of(other, case, affinity).is_some())
     }
 
-    /// The newest change of this case against this baseline.
+    /// The newest change of this case against this baseline. What was accepted of one case is not accepted of another one, be it that only
+    /// one common option is another.
     pub fn of(
         &self,
         baseline: &str,
-        kernel: &str,
-        n: usize,
-        dtype: &str,
-        threads: [usize; 2],
+        case: &CaseOutcome,
+        affinity: Option<&str>,
     ) -> Option<&Accepted> {
         self.changes.iter().rev().find(|change| {
             change.baseline == baseline
-                && (
-                    change.kernel.as_str(),
-                    change.n,
-                    change.dtype.as_str(),
-                    change.threads,
-                ) == (kernel, n, dtype, threads)
+                && (&change.kernel, change.n, &change.dtype, change.threads)
+                    == (&case.kernel, case.n, &case.dtype, case.threads)
+                && (&change.blas, &change.driver) == (&case.blas, &case.driver)
+                && change.affinity.as_deref() == affinity
         })
     }
 }
@@ -156,6 +155,9 @@ mod tests {
             kernel: "matmul-norm".to_owned(),
             n,
             dtype: "f64".to_owned(),
+            blas: None,
+            driver: None,
+            affinity: None,
             threads: [2, 2],
             ratio_before: 1.0,
             ratio,
@@ -176,17 +178,50 @@ mod tests {
         file.write(&path).unwrap();
         let read = AcceptedFile::read(&path).unwrap();
         assert_eq!(read, file);
-        let found = |baseline, n| {
-            read.of(baseline, "matmul-norm", n, "f64", [2, 2])
-                .map(|change| change.ratio)
+        let case = |n| CaseOutcome {
+            kernel: "matmul-norm".to_owned(),
+            n,
+            dtype: "f64".to_owned(),
+            threads: [2, 2],
+            ..CaseOutcome::default()
         };
+        let found = |baseline, n| read.of(baseline, &case(n), None).map(|change| change.ratio);
         assert_eq!(found("abc", 1000), Some(0.85));
         assert_eq!(found("abc", 3000), None);
         assert_eq!(found("xyz", 1000), None);
-        let is_of_another =
-            |baseline, n| read.is_of_another(baseline, "matmul-norm", n, "f64", [2, 2]);
+        let is_of_another = |baseline, n| read.is_of_another(baseline, &case(n), None);
         assert!(is_of_another("xyz", 1000));
         assert!(!is_of_another("abc", 1000) && !is_of_another("xyz", 3000));
+    }
+
+    /// The story: a slowdown that was accepted with one library excused that of another one.
+    #[test]
+    fn a_common_option_makes_another_case() {
+        let mut file = AcceptedFile::default();
+        file.changes.push(change(1000, 0.9));
+        let case = CaseOutcome {
+            kernel: "matmul-norm".to_owned(),
+            n: 1000,
+            dtype: "f64".to_owned(),
+            threads: [2, 2],
+            ..CaseOutcome::default()
+        };
+        let is_accepted = |case: &CaseOutcome, affinity| file.of("abc", case, affinity).is_some();
+        assert!(is_accepted(&case, None));
+        assert!(!is_accepted(&case, Some("scatter")));
+        let changes: [fn(&mut CaseOutcome); 6] = [
+            |case| case.kernel = "gemm".to_owned(),
+            |case| case.n = 2000,
+            |case| case.dtype = "f32".to_owned(),
+            |case| case.threads = [2, 1],
+            |case| case.blas = Some("newest".to_owned()),
+            |case| case.driver = Some("library".to_owned()),
+        ];
+        for (index, change) in changes.into_iter().enumerate() {
+            let mut other = case.clone();
+            change(&mut other);
+            assert!(!is_accepted(&other, None), "{index}");
+        }
     }
 
     #[test]

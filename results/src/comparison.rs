@@ -93,6 +93,12 @@ pub struct CaseOutcome {
     pub n: usize,
     /// `f64` or `f32`.
     pub dtype: String,
+    /// The library that the baseline's case names, where another one was asked for than the linked one, or several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blas: Option<String>,
+    /// Who shared the baseline's product out, where it was not `team`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
     /// The threads of baseline and candidate.
     pub threads: [usize; 2],
     /// The blocks of the first look, after the warm-up.

@@ -61,6 +61,14 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// A file of accepted changes cannot be read, or is none.
+    #[error("cannot use {} as a list of accepted changes: {reason} (correct it, or name another with --accepted FILE.json)", .path.display())]
+    Accepted {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A file is not a record that this version knows.
     #[error("cannot use {} as a record: {reason}", .path.display())]
     Format {

@@ -17,6 +17,8 @@ pub(super) struct Accepting {
     path: PathBuf,
     file: AcceptedFile,
     reason: Option<String>,
+    /// Where both sides are told to bind their threads, if not `compact`.
+    affinity: Option<String>,
 }
 
 impl Accepting {
@@ -37,14 +39,18 @@ impl Accepting {
             path: args.accepted.clone(),
             file: AcceptedFile::read(&args.accepted).map_err(Failure::usage)?,
             reason,
+            affinity: args
+                .measured
+                .affinity
+                .clone()
+                .filter(|affinity| affinity != "compact"),
         })
     }
 
     /// The change of this case against this baseline that was accepted before.
     pub(super) fn before(&self, baseline: &SideRecord, case: &CaseOutcome) -> Option<&Accepted> {
         let baseline = baseline.content.as_deref()?;
-        self.file
-            .of(baseline, &case.kernel, case.n, &case.dtype, case.threads)
+        self.file.of(baseline, case, self.affinity.as_deref())
     }
 
     /// What to say of the acceptances that the verdict rests on, one line for each case; and of one that does not apply any more.
@@ -61,9 +67,8 @@ impl Accepting {
                 ));
             }
             let baseline = comparison.baseline.content.as_deref().unwrap_or_default();
-            let is_of_another =
-                self.file
-                    .is_of_another(baseline, &case.kernel, case.n, &case.dtype, case.threads);
+            let affinity = self.affinity.as_deref();
+            let is_of_another = self.file.is_of_another(baseline, case, affinity);
             (is_of_another && gate.verdict != GateVerdict::Pass).then(|| {
                 format!(
                     "{label}: what {} holds was accepted against other baselines and does not count against this one",
@@ -112,6 +117,9 @@ impl Accepting {
                 kernel: case.kernel.clone(),
                 n: case.n,
                 dtype: case.dtype.clone(),
+                blas: case.blas.clone(),
+                driver: case.driver.clone(),
+                affinity: self.affinity.clone(),
                 threads: case.threads,
                 ratio_before: gate.expected,
                 ratio: ratio.estimate,

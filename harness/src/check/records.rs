@@ -18,7 +18,7 @@ use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::records::{failure, notes};
 use crate::run::now_utc;
-use crate::turns::{Doing, Runs, SideCommand, Stop, digest_of};
+use crate::turns::{Doing, Runs, SideCommand, Stop, digest_of, outcome_of};
 
 /// The path of the records when the baseline is some: a directory, or a file that is called `.json`.
 pub(super) fn named(given: &str) -> Option<PathBuf> {
@@ -236,13 +236,7 @@ impl Gate<'_> {
                 expected: 1.0,
                 ..RunCase::default()
             });
-            self.outcomes.push(CaseOutcome {
-                kernel: case.kernel.clone(),
-                n: case.n,
-                dtype: case.dtype.clone(),
-                threads: [case.threads_used; 2],
-                ..CaseOutcome::default()
-            });
+            self.outcomes.push(outcome_of(case));
         }
         Ok(())
     }

@@ -32,7 +32,9 @@ fn covered(series: &Series, acceptance: &Accepted) -> Option<usize> {
         acceptance.n,
         acceptance.dtype.as_str(),
     ) == (key.kernel.as_str(), key.n, key.dtype.as_str())
-        && acceptance.threads[1] == key.threads;
+        && acceptance.threads[1] == key.threads
+        && acceptance.blas == key.blas
+        && acceptance.driver.as_deref().unwrap_or("team") == key.driver;
     let ratio = acceptance.ratio / acceptance.ratio_before;
     let changes = series.changes().enumerate();
     let (at, change) = changes
@@ -55,6 +57,9 @@ mod tests {
                 kernel: "gemm".to_owned(),
                 n: 100,
                 dtype: "f64".to_owned(),
+                blas: None,
+                driver: None,
+                affinity: None,
                 threads: [2, 2],
                 ratio_before: 1.0,
                 ratio,
