@@ -1,5 +1,7 @@
 //! A comparison as text for a terminal or a pipe.
 
+use std::collections::HashSet;
+
 use results::compare::{Comparison, Group};
 use unicode_width::UnicodeWidthStr;
 
@@ -8,6 +10,9 @@ use super::sentences;
 
 /// The narrowest that the column of hosts becomes before other columns are left out.
 const HOST_WIDTH_MIN: usize = 14;
+
+/// The narrowest that it becomes when there are no other columns to be left out.
+const HOST_WIDTH_LEAST: usize = 8;
 
 /// Columns that a narrow terminal does without, the first one first.
 const EXPENDABLE: [Column; 3] = [Column::Interval, Column::Runs, Column::Peak];
@@ -86,19 +91,54 @@ fn fit(columns: &mut Vec<(Column, Vec<String>)>, width: usize) {
             return;
         }
         if left >= HOST_WIDTH_MIN.min(host_width) {
-            for cell in &mut columns[0].1 {
-                *cell = cut(cell, left);
-            }
+            shorten(&mut columns[0].1[1..], left);
             return;
         }
         let Some(column) = expendable.next() else {
-            for cell in &mut columns[0].1 {
-                *cell = cut(cell, HOST_WIDTH_MIN);
-            }
+            shorten(&mut columns[0].1[1..], left.max(HOST_WIDTH_LEAST));
             return;
         };
         columns.retain(|(other, _)| *other != column);
     }
+}
+
+/// Cuts names so that they still tell who is meant: where that leaves several alike, as with files of one host, what all of them begin and
+/// end with is cut first.
+fn shorten(names: &mut [String], width: usize) {
+    let cut_all =
+        |names: &[String]| -> Vec<String> { names.iter().map(|name| cut(name, width)).collect() };
+    let distinct = |names: &[String]| names.iter().collect::<HashSet<_>>().len();
+    let mut short = cut_all(names);
+    if distinct(&short) < distinct(names) {
+        let before = common(names.iter().map(|name| name.chars()));
+        let after = common(names.iter().map(|name| {
+            name.chars()
+                .skip(before)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+        }));
+        let middles = names.iter().map(|name| {
+            let length = name.chars().count() - before - after;
+            let middle: String = name.chars().skip(before).take(length).collect();
+            format!("…{middle}")
+        });
+        short = cut_all(&middles.collect::<Vec<_>>());
+    }
+    names.clone_from_slice(&short);
+}
+
+/// How many letters all of these begin with.
+fn common<I: Iterator<Item = char>>(texts: impl Iterator<Item = I>) -> usize {
+    let mut texts = texts.map(Iterator::collect::<Vec<char>>);
+    let first = texts.next().unwrap_or_default();
+    texts.fold(first.len(), |most, text| {
+        let same = first
+            .iter()
+            .zip(&text)
+            .take_while(|(one, other)| one == other);
+        same.count().min(most)
+    })
 }
 
 /// The beginning and the end of a text that is too wide: names of hosts often differ at their ends.
