@@ -1,12 +1,12 @@
 //! `bench compare`: records of many hosts and runs in one table.
 
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use results::compare::{self, Comparison, Reference, Request, Run};
 use results::load::{self, Loaded};
 use results::samples_digest::Seal;
 
+use crate::bars::terminal_width;
 use crate::cli::{By, CompareArgs, CompareFormat as Format, Sort};
 use crate::exit::{Exit, Failure};
 use crate::output::print_line;
@@ -40,7 +40,12 @@ pub fn run(args: &CompareArgs) -> Result<Exit, Failure> {
     };
     let comparison = compare::compare(&loaded.records, &request).map_err(Failure::usage)?;
     print_line(&match args.format {
-        Format::Text => reports::compare::text(&comparison, terminal_width()),
+        Format::Text => match args.bars.drawn() {
+            Some((style, width)) => {
+                reports::compare::text_with_bars(&comparison, terminal_width(), style, width)
+            }
+            None => reports::compare::text(&comparison, terminal_width()),
+        },
         Format::Markdown => reports::compare::markdown(&comparison),
         Format::Csv => reports::compare::csv(&comparison),
         Format::Json => reports::compare::json(&comparison),
@@ -115,13 +120,4 @@ fn why_not(comparison: &Comparison) -> String {
             reports::clean(&comparison.sides[comparison.reference].label)
         ),
     }
-}
-
-/// The columns of the terminal; `None` where output goes elsewhere.
-fn terminal_width() -> Option<usize> {
-    if !io::stdout().is_terminal() {
-        return None;
-    }
-    let (width, _) = terminal_size::terminal_size()?;
-    Some(usize::from(width.0))
 }

@@ -4,6 +4,7 @@
 //! This crate knows no file format: records are `results`'s, lines and plots are `reports`'s.
 
 pub mod ab;
+pub mod bars;
 pub mod cgroup;
 pub mod check;
 pub mod cli;

@@ -8,6 +8,7 @@ use kernels::{Blas, Definition, Driver, Dtype, panels, registry};
 use results::machine::Machine;
 use results::record;
 
+use crate::bars::Bars;
 use crate::cli::RunArgs;
 use crate::exit::Failure;
 use crate::libraries::{self, Selected};
@@ -46,6 +47,8 @@ pub struct Plan {
     pub plot: bool,
     /// What is printed.
     pub verbosity: Verbosity,
+    /// Whether bars are drawn at the end.
+    pub bars: Bars,
     /// The machine that the plan was made for, in numbers.
     pub topology: record::Topology,
     /// The same in full.
@@ -186,6 +189,7 @@ impl Plan {
             peak: !args.no_peak,
             plot: !args.no_plot,
             verbosity: verbosity(args),
+            bars: args.bars,
             topology,
             machine,
             memory,

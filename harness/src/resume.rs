@@ -83,6 +83,7 @@ fn original_args(path: &Path, header: &Header, now: &RunArgs) -> Result<RunArgs,
         quiet: args.quiet || now.quiet,
         json: args.json || now.json,
         no_plot: args.no_plot || now.no_plot,
+        bars: now.bars,
         plan: false,
         ..args
     })

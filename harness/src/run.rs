@@ -388,6 +388,11 @@ fn finish(plan: &Plan, record: &Record) -> Result<(), Failure> {
             for case in &record.cases {
                 print_line(&reports::text::case_summary(case))?;
             }
+            let drawn = plan.bars.drawn();
+            let bars = drawn.and_then(|(style, width)| reports::bars::of_run(record, style, width));
+            if let Some(bars) = bars {
+                print_line(&bars)?;
+            }
             if let Some(line) = reports::trust::energy_line(record) {
                 print_line(&line)?;
             }

@@ -11,4 +11,4 @@ pub use csv::csv;
 pub use json::json;
 pub use markdown::markdown;
 pub use sentences::{mismatch, refused};
-pub use text::text;
+pub use text::{text, text_with_bars};

@@ -3,6 +3,7 @@
 //! Everything here is a pure function of a [`results::Record`]: nothing measures, reads or writes, and the same record
 //! gives the same bytes.
 
+pub mod bars;
 mod clean;
 pub mod compare;
 pub mod comparison_text;
@@ -11,6 +12,7 @@ mod figures;
 pub mod history_plot;
 pub mod history_text;
 mod markdown;
+mod narrow;
 mod plot;
 pub mod plots;
 pub mod rate;

@@ -5,7 +5,7 @@
 //! down leans to the left.
 
 mod caption;
-mod labels;
+pub(crate) mod labels;
 mod rows;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::bars::Bars;
+
 /// The options of `bench compare`, as typed.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = AFTER_HELP)]
@@ -35,6 +37,10 @@ pub struct CompareArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+
+    /// Draw bars below the tables of the text [default: auto: in a terminal, plain ASCII if it has no UTF-8 or NO_COLOR is set]
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    pub bars: Bars,
 }
 
 /// What a line of the tables is.

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::bars::Bars;
+
 /// The options of `bench run`, as typed.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
@@ -133,6 +135,10 @@ pub struct RunArgs {
     /// Say why the energy of the processor (GFLOPS/W) cannot be told where it cannot; where it can, it always is
     #[arg(long)]
     pub energy: bool,
+
+    /// Draw bars of the medians at the end [default: auto: in a terminal, plain ASCII if it has no UTF-8 or NO_COLOR is set]
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    pub bars: Bars,
 
     /// Print the line of each repeat and nothing else
     #[arg(long, short)]

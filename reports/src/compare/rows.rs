@@ -3,6 +3,7 @@
 use results::compare::{Basis, Comparison, Group, Ratio, Row};
 
 use crate::Rate;
+use crate::bars::Bar;
 use crate::clean;
 use crate::figures::{beside, percent};
 
@@ -71,6 +72,19 @@ impl Column {
             Self::Grade => row.grade.to_string(),
         }
     }
+}
+
+/// A bar for each row, with the row's own peak where operations are the measure.
+pub(super) fn bars_of(comparison: &Comparison, group: &Group) -> Vec<Bar> {
+    let rate = Rate::new(group.flop, group.bytes);
+    let rows = group.rows.iter();
+    rows.map(|row| Bar {
+        label: clean(&comparison.sides[row.side].label),
+        value: row.median.map(|median| rate.value(median)),
+        end: row.peak_gflops.filter(|_| group.bytes.is_none()),
+        figure: figure(group, row, row.median),
+    })
+    .collect()
 }
 
 /// What stands where there is no figure.

@@ -1,12 +1,13 @@
 //! A comparison as text for a terminal or a pipe.
 
-use std::collections::HashSet;
-
 use results::compare::{Comparison, Group};
 use unicode_width::UnicodeWidthStr;
 
-use super::rows::{COLUMNS, Column, legend};
+use super::rows::{COLUMNS, Column, bars_of, legend};
 use super::sentences;
+use crate::Rate;
+use crate::bars::{self, Style};
+use crate::narrow::shorten;
 
 /// The narrowest that the column of hosts becomes before other columns are left out.
 const HOST_WIDTH_MIN: usize = 14;
@@ -20,6 +21,27 @@ const EXPENDABLE: [Column; 3] = [Column::Interval, Column::Runs, Column::Peak];
 /// The tables and what is to be said beside them. With a width, in columns, every line of a table fits into it as far as that is
 /// possible, and sentences are broken; without one (in a pipe) nothing is cut. Ends without a newline.
 pub fn text(comparison: &Comparison, width: Option<usize>) -> String {
+    lines(comparison, width, &|_| Vec::new())
+}
+
+/// The same with bars below each table that has several figures, in lines of `bars_width` columns.
+pub fn text_with_bars(
+    comparison: &Comparison,
+    width: Option<usize>,
+    style: Style,
+    bars_width: usize,
+) -> String {
+    lines(comparison, width, &|group| {
+        let unit = Rate::new(group.flop, group.bytes).unit;
+        bars::draw(bars_of(comparison, group), unit, style, bars_width)
+    })
+}
+
+fn lines(
+    comparison: &Comparison,
+    width: Option<usize>,
+    drawn: &dyn Fn(&Group) -> Vec<String>,
+) -> String {
     let mut lines = vec![sentences::scope(comparison)];
     for group in &comparison.groups {
         lines.push(String::new());
@@ -29,6 +51,7 @@ pub fn text(comparison: &Comparison, width: Option<usize>) -> String {
         for row in rows.filter_map(|row| sentences::all_the_same(comparison, row)) {
             wrap(&row, width, &mut lines);
         }
+        lines.extend(drawn(group));
     }
     if !comparison.groups.is_empty() {
         lines.push(String::new());
@@ -100,71 +123,6 @@ fn fit(columns: &mut Vec<(Column, Vec<String>)>, width: usize) {
         };
         columns.retain(|(other, _)| *other != column);
     }
-}
-
-/// Cuts names so that they still tell who is meant: where that leaves several alike, as with files of one host, what all of them begin and
-/// end with is cut first.
-fn shorten(names: &mut [String], width: usize) {
-    let cut_all =
-        |names: &[String]| -> Vec<String> { names.iter().map(|name| cut(name, width)).collect() };
-    let distinct = |names: &[String]| names.iter().collect::<HashSet<_>>().len();
-    let mut short = cut_all(names);
-    if distinct(&short) < distinct(names) {
-        let before = common(names.iter().map(|name| name.chars()));
-        let after = common(names.iter().map(|name| {
-            name.chars()
-                .skip(before)
-                .collect::<Vec<_>>()
-                .into_iter()
-                .rev()
-        }));
-        let middles = names.iter().map(|name| {
-            let length = name.chars().count() - before - after;
-            let middle: String = name.chars().skip(before).take(length).collect();
-            format!("…{middle}")
-        });
-        short = cut_all(&middles.collect::<Vec<_>>());
-    }
-    names.clone_from_slice(&short);
-}
-
-/// How many letters all of these begin with.
-fn common<I: Iterator<Item = char>>(texts: impl Iterator<Item = I>) -> usize {
-    let mut texts = texts.map(Iterator::collect::<Vec<char>>);
-    let first = texts.next().unwrap_or_default();
-    texts.fold(first.len(), |most, text| {
-        let same = first
-            .iter()
-            .zip(&text)
-            .take_while(|(one, other)| one == other);
-        same.count().min(most)
-    })
-}
-
-/// The beginning and the end of a text that is too wide: names of hosts often differ at their ends.
-fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let take = |letters: &mut dyn Iterator<Item = char>, width: usize| {
-        let mut taken = Vec::new();
-        let mut used = 0;
-        for letter in letters {
-            used += letter.to_string().width();
-            if used > width {
-                break;
-            }
-            taken.push(letter);
-        }
-        taken
-    };
-    let space = width.saturating_sub(1);
-    let head: String = take(&mut text.chars(), space.div_ceil(2))
-        .into_iter()
-        .collect();
-    let tail = take(&mut text.chars().rev(), space / 2);
-    let tail: String = tail.into_iter().rev().collect();
-    format!("{head}…{tail}")
 }
 
 /// Adds a sentence, indented, broken between words.

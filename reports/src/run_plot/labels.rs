@@ -5,14 +5,14 @@ use results::record::Case;
 use crate::text::{panels, threads};
 
 /// The title, and a label for each case.
-pub(super) struct Labels {
-    pub(super) title: String,
+pub(crate) struct Labels {
+    pub(crate) title: String,
     /// Empty for a case on its own: the title says it all.
-    pub(super) rows: Vec<String>,
+    pub(crate) rows: Vec<String>,
 }
 
 impl Labels {
-    pub(super) fn of(cases: &[Case]) -> Labels {
+    pub(crate) fn of(cases: &[Case]) -> Labels {
         let described: Vec<[String; 6]> = cases.iter().map(attributes).collect();
         let Some(first) = described.first() else {
             return Labels {
