@@ -34,10 +34,10 @@ impl Bars {
     fn style(self, is_terminal: bool, variable: &dyn Fn(&str) -> Option<String>) -> Option<Style> {
         let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
         match self {
-            Self::None => None,
+            Self::None => return None,
+            Self::Auto if !is_terminal => return None,
             Self::Ascii => Some(Style::Ascii),
             Self::Unicode => Some(Style::Unicode),
-            Self::Auto if !is_terminal => None,
             Self::Auto if is_set("NO_COLOR") || !is_utf8(variable) => Some(Style::Ascii),
             Self::Auto => Some(Style::Unicode),
         }

@@ -294,6 +294,7 @@ mod tests {
             destination: Destination::Stdout,
             plot: false,
             verbosity: Verbosity::Normal,
+            bars: crate::bars::Bars::None,
             topology: results::record::Topology::default(),
             machine: results::machine::Machine::default(),
             memory: Memory {

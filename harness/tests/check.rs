@@ -298,13 +298,13 @@ fn kept_records_that_cannot_have_been_measured_are_named() {
     fs::copy(directory.join("bad/0.json"), kept.join("empty.json")).unwrap();
     steady(directory, "new", 100);
     let output = run(directory, &AGAINST, 0);
-    expect![[r#"
+    expect![[r"
         bench: warning: kept/empty.json is left out: no measurement can have found what it says: nothing was measured: it has no sample (use the original)
-    "#]].assert_eq(&stderr(&output));
+    "]].assert_eq(&stderr(&output));
     let mut named = AGAINST;
     named[2] = "kept/empty.json";
     let output = run(directory, &named, 4);
-    expect![[r#"
+    expect![[r"
         bench: cannot use kept/empty.json as a record: no measurement can have found what it says: nothing was measured: it has no sample (use the original)
-    "#]].assert_eq(&stderr(&output));
+    "]].assert_eq(&stderr(&output));
 }

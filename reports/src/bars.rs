@@ -49,7 +49,7 @@ pub fn of_run(record: &Record, style: Style, width: usize) -> Option<String> {
         let cases = record.cases.iter().zip(&labels);
         let of_unit = cases.filter(|(case, _)| Rate::of(case).unit == unit);
         let bars = of_unit.map(|(case, label)| bar(record, case, label));
-        lines.extend(draw(bars.collect(), unit, style, width));
+        lines.extend(draw(&bars.collect::<Vec<_>>(), unit, style, width));
     }
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
@@ -81,7 +81,7 @@ fn bar(record: &Record, case: &Case, label: &str) -> Bar {
 
 /// A line above them that says what is drawn, and a line for each bar, all on one scale from zero to the largest value or peak. Nothing
 /// where there is nothing to compare, or too much.
-pub fn draw(bars: Vec<Bar>, unit: &str, style: Style, width: usize) -> Vec<String> {
+pub fn draw(bars: &[Bar], unit: &str, style: Style, width: usize) -> Vec<String> {
     let is_figure = |value: &f64| value.is_finite() && *value > 0.0;
     let values = bars.iter().filter_map(|bar| bar.value).filter(is_figure);
     let ends = bars.iter().filter_map(|bar| bar.end).filter(is_figure);
@@ -109,9 +109,10 @@ pub fn draw(bars: Vec<Bar>, unit: &str, style: Style, width: usize) -> Vec<Strin
         Style::Ascii => ("#", "|"),
         Style::Unicode => ("█", "│"),
     };
-    let peak = match ends.is_empty() {
-        true => String::new(),
-        false => format!(", {mark} the measured peak"),
+    let peak = if ends.is_empty() {
+        String::new()
+    } else {
+        format!(", {mark} the measured peak")
     };
     let mut lines = vec![format!("  {letter} {unit}, from 0{peak}")];
     for ((bar, label), figure) in bars.iter().zip(&labels).zip(&figures) {
@@ -122,7 +123,7 @@ pub fn draw(bars: Vec<Bar>, unit: &str, style: Style, width: usize) -> Vec<Strin
             Style::Ascii => whole(value, cells),
             Style::Unicode => eighths(value, cells),
         };
-        let drawn = marked(drawn, end, cells, mark);
+        let drawn = marked(&drawn, end, cells, mark);
         let space = " ".repeat(widest(&figures) - figure.width());
         lines.push(format!("  {label}{padding}  {drawn}  {space}{figure}"));
     }
@@ -145,7 +146,7 @@ fn eighths(share: f64, cells: usize) -> String {
 }
 
 /// The bar, filled up to all cells, with a mark in the cell where the peak lies; none where the bar reaches that.
-fn marked(bar: String, end: Option<f64>, cells: usize, mark: &str) -> String {
+fn marked(bar: &str, end: Option<f64>, cells: usize, mark: &str) -> String {
     let rest = cells - bar.width();
     let at = end.map(|end| ((end * cells as f64).ceil() as usize).clamp(1, cells) - 1);
     match at.and_then(|at| at.checked_sub(bar.width())) {

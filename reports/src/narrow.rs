@@ -11,18 +11,26 @@ pub(crate) fn shorten(names: &mut [String], width: usize) {
         |names: &[String]| -> Vec<String> { names.iter().map(|name| cut(name, width)).collect() };
     let distinct = |names: &[String]| names.iter().collect::<HashSet<_>>().len();
     let mut short = cut_all(names);
-    if distinct(&short) < distinct(names) {
-        let before = common(names.iter().map(|name| name.chars()));
-        let after = common(names.iter().map(|name| {
-            name.chars()
-                .skip(before)
-                .collect::<Vec<_>>()
-                .into_iter()
-                .rev()
-        }));
-        let middles = names.iter().map(|name| {
-            let length = name.chars().count() - before - after;
-            let middle: String = name.chars().skip(before).take(length).collect();
+    let letters: Vec<Vec<char>> = names.iter().map(|name| name.chars().collect()).collect();
+    let before = common(&letters, <[char]>::get);
+    let after = common(&letters, |name, at| {
+        let from_end = name.len().checked_sub(at + 1)?;
+        name.get(from_end).filter(|_| from_end >= before)
+    });
+    // Whole words are cut if that is enough.
+    let first = letters.first().map_or(&[][..], |name| &name[..]);
+    let is_between_words = |letter: &char| !letter.is_alphanumeric();
+    let head = first[..before].iter().rposition(is_between_words);
+    let tail = first[first.len() - after..]
+        .iter()
+        .position(is_between_words);
+    let words = (head.map_or(0, |at| at + 1), after - tail.unwrap_or(after));
+    for (before, after) in [words, (before, after)] {
+        if distinct(&short) == distinct(names) {
+            break;
+        }
+        let middles = letters.iter().map(|name| {
+            let middle: String = name[before..name.len() - after].iter().collect();
             format!("…{middle}")
         });
         short = cut_all(&middles.collect::<Vec<_>>());
@@ -30,17 +38,15 @@ pub(crate) fn shorten(names: &mut [String], width: usize) {
     names.clone_from_slice(&short);
 }
 
-/// How many letters all of these begin with.
-fn common<I: Iterator<Item = char>>(texts: impl Iterator<Item = I>) -> usize {
-    let mut texts = texts.map(Iterator::collect::<Vec<char>>);
-    let first = texts.next().unwrap_or_default();
-    texts.fold(first.len(), |most, text| {
-        let same = first
-            .iter()
-            .zip(&text)
-            .take_while(|(one, other)| one == other);
-        same.count().min(most)
-    })
+/// How many letters all names have in common, taken one after the other.
+fn common(names: &[Vec<char>], letter: impl Fn(&[char], usize) -> Option<&char>) -> usize {
+    let is_common = |at: &usize| {
+        let mut letters = names.iter().map(|name| letter(name, *at));
+        let first = letters.next().flatten();
+        first.is_some() && letters.all(|other| other == first)
+    };
+    let shortest = names.iter().map(Vec::len).min().unwrap_or(0);
+    (0..shortest).take_while(is_common).count()
 }
 
 /// The beginning and the end of a text that is too wide: names of hosts often differ at their ends.
@@ -67,4 +73,54 @@ fn cut(text: &str, width: usize) -> String {
     let tail = take(&mut text.chars().rev(), space / 2);
     let tail: String = tail.into_iter().rev().collect();
     format!("{head}…{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shortened<const N: usize>(names: [&str; N], width: usize) -> [String; N] {
+        let mut names = names.map(str::to_owned);
+        shorten(&mut names, width);
+        names
+    }
+
+    #[test]
+    fn what_tells_them_apart_stays() {
+        assert_eq!(shortened(["short", "names"], 8), ["short", "names"]);
+        assert_eq!(
+            shortened(["a-long-name-1", "a-long-name-2"], 8),
+            ["a-lo…e-1", "a-lo…e-2"]
+        );
+        let files = ["i9 (base.json)", "i9 (candidate.json)"];
+        assert_eq!(shortened(files, 8), ["…base", "…can…ate"]);
+        assert_eq!(
+            shortened(["node-aaaa1bbbb.org", "node-aaaa2bbbb.org"], 7),
+            ["…1", "…2"]
+        );
+        assert_eq!(shortened(["the same name"; 2], 8), ["the …ame"; 2]);
+        assert_eq!(shortened([], 8), [""; 0]);
+    }
+
+    #[test]
+    fn any_names_fit() {
+        let names = [
+            "",
+            "a",
+            "漢字漢字漢字",
+            "a-b-c-d-e-f-g",
+            "a-b-c-x-e-f-g",
+            "aaaaaaaaaaaaaaaaaa",
+        ];
+        for width in 2..20 {
+            for from in 0..names.len() {
+                for to in from..=names.len() {
+                    let mut some: Vec<String> =
+                        names[from..to].iter().map(|&it| it.into()).collect();
+                    shorten(&mut some, width);
+                    assert!(some.iter().all(|name| name.width() <= width), "{some:?}");
+                }
+            }
+        }
+    }
 }

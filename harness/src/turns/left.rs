@@ -55,11 +55,10 @@ impl Before {
                 }
                 for pid in others {
                     let is_new = !told.contains(&pid);
-                    match signal {
-                        // Once: who is asked again may take it for a second request, and end without cleaning up.
-                        Some(Signal::SIGTERM) if !is_new => {}
-                        Some(signal) => drop(kill(Pid::from_raw(pid), signal)),
-                        None => {}
+                    // Once: who is asked again may take it for a second request, and end without cleaning up.
+                    let is_due = is_new || signal == Some(Signal::SIGKILL);
+                    if let Some(signal) = signal.filter(|_| is_due) {
+                        let _ = kill(Pid::from_raw(pid), signal);
                     }
                     if signal.is_some() && is_new {
                         told.push(pid);

@@ -327,7 +327,7 @@ fn what_no_measurement_can_have_found() {
             found.stderr
         })
         .collect();
-    expect![[r#"
+    expect![[r"
         bench: r/bad.json is left out: no measurement can have found what it says: sample 1 of case 1 has no rate although it passed its verification (use the original)
         bench: r/bad.json is left out: no measurement can have found what it says: nothing was measured: it has no sample (use the original)
         bench: r/bad.json is left out: no measurement can have found what it says: sample 1 of case 1 has -1 GFLOPS, and 2.002e9 operations in 1 s are 2.002 (use the original)
@@ -336,7 +336,7 @@ fn what_no_measurement_can_have_found() {
         bench: r/bad.json is left out: no measurement can have found what it says: case 1 has n = 0 (use the original)
         bench: r/bad.json is left out: no measurement can have found what it says: sample 1 of case 1 has a run time of -2 s (use the original)
         bench: r/bad.json is left out: no measurement can have found what it says: sample 1 of case 1 has 920 GFLOPS, and 2.002e9 operations in 0.0044 s are 460 (use the original)
-    "#]].assert_eq(&found);
+    "]].assert_eq(&found);
 }
 
 #[test]
@@ -345,12 +345,12 @@ fn a_version_that_is_none() {
         text_of(&record(3, "past", &[1.0]))
             .replace("\"schema_version\": 1", "\"schema_version\": -1"),
         2,
-        &expect![[r#"
+        &expect![[r"
             bench: cannot use r/bad.json as a record: there is no schema version -1 (it was made by something else)
-        "#]],
-        &expect![[r#"
+        "]],
+        &expect![[r"
             bench: r/bad.json is no record: there is no schema version -1 (it was made by something else)
-        "#]],
+        "]],
     );
 }
 

@@ -332,3 +332,26 @@ fn hostile_names_do_nothing() {
         }
     }
 }
+
+/// None in a pipe, unless they are asked for.
+#[test]
+fn bars_are_drawn_where_they_are_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    two_hosts(directory.path());
+    let piped = compare(directory.path(), &["."]).stdout;
+    assert_eq!(
+        compare(directory.path(), &[".", "--bars", "none"]).stdout,
+        piped
+    );
+    let drawn = |bars: &str| {
+        let text = compare(directory.path(), &[".", "--bars", bars]).stdout;
+        let new = text.lines().filter(|line| !piped.contains(*line));
+        new.collect::<Vec<_>>().join("\n")
+    };
+    expect![[r"
+          # GFLOPS, from 0
+          fast  #################################################################  502.5
+          slow  ###########################################################        452.5"]]
+    .assert_eq(&drawn("ascii"));
+    assert!(drawn("unicode").contains('█'));
+}

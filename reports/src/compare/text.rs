@@ -33,7 +33,7 @@ pub fn text_with_bars(
 ) -> String {
     lines(comparison, width, &|group| {
         let unit = Rate::new(group.flop, group.bytes).unit;
-        bars::draw(bars_of(comparison, group), unit, style, bars_width)
+        bars::draw(&bars_of(comparison, group), unit, style, bars_width)
     })
 }
 
