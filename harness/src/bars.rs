@@ -33,13 +33,17 @@ impl Bars {
     /// Drawn are letters, in no colour. Who wants no colour (no-color.org) wants it plain, so that is taken for a wish for ASCII.
     fn style(self, is_terminal: bool, variable: &dyn Fn(&str) -> Option<String>) -> Option<Style> {
         let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+        let is_plain = is_set("NO_COLOR") || !is_utf8(variable);
+        let fitting = if is_plain {
+            Style::Ascii
+        } else {
+            Style::Unicode
+        };
         match self {
-            Self::None => return None,
-            Self::Auto if !is_terminal => return None,
+            Self::None => None,
             Self::Ascii => Some(Style::Ascii),
             Self::Unicode => Some(Style::Unicode),
-            Self::Auto if is_set("NO_COLOR") || !is_utf8(variable) => Some(Style::Ascii),
-            Self::Auto => Some(Style::Unicode),
+            Self::Auto => is_terminal.then_some(fitting),
         }
     }
 }
