@@ -11,6 +11,7 @@ mod figures;
 pub mod history_plot;
 pub mod history_text;
 mod markdown;
+pub mod page;
 mod plot;
 pub mod plots;
 pub mod rate;
