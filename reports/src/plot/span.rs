@@ -29,7 +29,8 @@ impl Span {
         Span { ticks }
     }
 
-    fn ends(&self) -> (f64, f64) {
+    /// The first tick and the last.
+    pub(crate) fn ends(&self) -> (f64, f64) {
         let end = |tick: Option<&(f64, String)>| tick.map_or(0.0, |tick| tick.0);
         (end(self.ticks.first()), end(self.ticks.last()))
     }
