@@ -1,17 +1,43 @@
 //! A horizontal axis for a few values, linear or logarithmic, whichever keeps them further apart.
 
+use super::axis::{label, step};
 use super::font;
 use super::log_axis::LogAxis;
-use super::span::Span;
 
 /// The least room between two labels.
 const LABEL_GAP: i32 = 8;
 
+/// Linear intervals between ticks at the most.
+const INTERVALS_MAX: f64 = 5.0;
+
 /// A horizontal axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Scale {
-    Linear(Span),
+    Linear(Linear),
     Log(LogAxis),
+}
+
+/// A linear axis that ends at the largest value, and begins at zero or, when all values are close together, at the smallest.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Linear {
+    from: f64,
+    to: f64,
+    ticks: Vec<(f64, String)>,
+}
+
+impl Linear {
+    fn between(low: f64, high: f64) -> Self {
+        let from = if low < 0.3 * high || low >= high { 0.0 } else { low };
+        let step = step((high - from) / INTERVALS_MAX);
+        let (first, last) = ((from / step - 1e-9).ceil(), (high / step + 1e-9).floor());
+        let count = (last - first).clamp(0.0, 2.0 * INTERVALS_MAX) as usize;
+        let values = (0..=count).map(|index| (first + index as f64) * step);
+        Self {
+            from,
+            to: high,
+            ticks: values.map(|value| (value, label(value, step, high))).collect(),
+        }
+    }
 }
 
 impl Scale {
@@ -25,13 +51,12 @@ impl Scale {
         values.sort_by(f64::total_cmp);
         values.dedup();
         let (Some(&low), Some(&high)) = (values.first(), values.last()) else {
-            return Scale::Linear(Span::between(0.0, 1.0));
+            return Scale::Linear(Linear::between(0.0, 1.0));
         };
-        let linear = Span::between(low, high);
-        let (from, to) = linear.ends();
+        let linear = Linear::between(low, high);
+        let linear_share = least_gap(&values) / (linear.to - linear.from);
         let logs: Vec<f64> = values.iter().map(|value| value.ln()).collect();
-        if values.len() > 1 && least_gap(&logs) / (high / low).ln() > least_gap(&values) / (to - from)
-        {
+        if values.len() > 1 && least_gap(&logs) / (high / low).ln() > linear_share {
             Scale::Log(LogAxis::between(low, high))
         } else {
             Scale::Linear(linear)
@@ -41,7 +66,11 @@ impl Scale {
     /// Where a value lies between the ends of the axis; at an end when it lies beyond it.
     pub(crate) fn position(&self, value: f64, ends: (i32, i32)) -> i32 {
         match self {
-            Scale::Linear(span) => span.position(value, ends),
+            Scale::Linear(linear) => {
+                let share = (value - linear.from) / (linear.to - linear.from);
+                let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+                ends.0 + (share * f64::from(ends.1 - ends.0)).round() as i32
+            }
             Scale::Log(axis) => axis.position(value, ends),
         }
     }
@@ -49,7 +78,7 @@ impl Scale {
     /// Round values on the axis, with their labels.
     pub(crate) fn ticks(&self) -> &[(f64, String)] {
         match self {
-            Scale::Linear(span) => &span.ticks,
+            Scale::Linear(linear) => &linear.ticks,
             Scale::Log(axis) => &axis.ticks,
         }
     }
@@ -62,7 +91,7 @@ impl Scale {
     /// Whether it is linear and something is cut off between zero and its begin.
     pub(crate) fn is_broken(&self) -> bool {
         match self {
-            Scale::Linear(span) => span.is_broken(),
+            Scale::Linear(linear) => linear.from > 0.0,
             Scale::Log(_) => false,
         }
     }
@@ -106,6 +135,18 @@ mod tests {
         assert!(!Scale::of(&[1.0, 2.0, 3.0, 4.0]).is_log());
         assert!(!Scale::of(&[5.0]).is_log());
         assert!(!Scale::of(&[f64::NAN, -1.0, f64::INFINITY]).is_log());
+    }
+
+    #[test]
+    fn a_linear_axis_ends_at_the_largest_value() {
+        let scale = Scale::of(&[1000.0, 2000.0, 3000.0, 4000.0]);
+        let ticks: Vec<&str> = scale.ticks().iter().map(|tick| tick.1.as_str()).collect();
+        assert_eq!(ticks.join(" "), "0 1000 2000 3000 4000");
+        assert_eq!((scale.position(0.0, (0, 100)), scale.position(4000.0, (0, 100))), (0, 100));
+        assert!(!scale.is_broken());
+        let scale = Scale::of(&[3000.0, 3500.0, 4000.0]);
+        assert!(scale.is_broken());
+        assert_eq!((scale.position(3000.0, (0, 100)), scale.position(1.0, (0, 100))), (0, 0));
     }
 
     #[test]

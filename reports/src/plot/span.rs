@@ -29,8 +29,7 @@ impl Span {
         Span { ticks }
     }
 
-    /// The first tick and the last.
-    pub(crate) fn ends(&self) -> (f64, f64) {
+    fn ends(&self) -> (f64, f64) {
         let end = |tick: Option<&(f64, String)>| tick.map_or(0.0, |tick| tick.0);
         (end(self.ticks.first()), end(self.ticks.last()))
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use results::comparability::Means;
 use results::survey::Survey;
 
-use super::line_panel::{self, EndLabel, LABEL_ROOM, LinePoint, PLOT, Panel};
+use super::line_panel::{self, BARS_MAX, EndLabel, LABEL_ROOM, LinePoint, PLOT, Panel};
 use super::names::{self, Slugs, told};
 use super::points::{self, Point, Subject, exact, figure};
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE};
@@ -78,6 +78,8 @@ struct Series<'a> {
     side: usize,
     means: &'a Means,
     points: Vec<Point<'a>>,
+    /// Whether the side has other means, too, which are not drawn.
+    is_chosen: bool,
 }
 
 impl Series<'_> {
@@ -96,8 +98,8 @@ impl Series<'_> {
     }
 }
 
-/// The lines, the fastest first: of several sides one for each, with the means of which there are most sizes, then most threads, then
-/// the fastest.
+/// The lines, the fastest first: of several sides one for each, with the means of which there are most sizes, and the fastest of these.
+/// A host is shown at its best: more threads than cores, which are slower, are no fault of the host.
 fn series<'a>(points: &[Point<'a>]) -> Vec<Series<'a>> {
     let mut all: BTreeMap<(usize, &Means), Vec<Point>> = BTreeMap::new();
     for point in points {
@@ -108,18 +110,26 @@ fn series<'a>(points: &[Point<'a>]) -> Vec<Series<'a>> {
     for ((side, means), mut points) in all {
         points.sort_by_key(Point::n);
         points.dedup_by_key(|point| point.n());
-        series.push(Series { side, means, points });
+        series.push(Series {
+            side,
+            means,
+            points,
+            is_chosen: false,
+        });
     }
     let has_several_sides = series.iter().any(|one| one.side != series[0].side);
     if has_several_sides {
         // Stable, and the best of each side first.
         series.sort_by(|a, b| {
             let by_sizes = b.points.len().cmp(&a.points.len());
-            let by_threads = b.means.threads.cmp(&a.means.threads);
             let by_rate = b.best().total_cmp(&a.best());
-            a.side.cmp(&b.side).then(by_sizes).then(by_threads).then(by_rate)
+            a.side.cmp(&b.side).then(by_sizes).then(by_rate)
         });
-        series.dedup_by_key(|series| series.side);
+        series.dedup_by(|next, kept| {
+            let is_same = next.side == kept.side;
+            kept.is_chosen |= is_same;
+            is_same
+        });
     }
     series.sort_by(|a, b| b.best().total_cmp(&a.best()));
     series
@@ -191,22 +201,28 @@ fn of_subject(
     };
     sheet.caption(&format!("{}, {sizes}, {}.", subject.title(), words.common));
     let all_points = || drawn.iter().flat_map(|series| &series.points);
-    let intervals = points::intervals_in_words(all_points());
-    let choice = if words.are_hosts {
-        "Of each host the threads and library with most sizes, then most threads. "
+    let intervals = if drawn.iter().any(|series| series.points.len() > BARS_MAX) {
+        "How far they are known: in the table.".to_owned()
+    } else {
+        points::intervals_in_words(all_points())
+    };
+    let choice = if series.iter().any(|series| series.is_chosen) {
+        "Of each host the threads and library with most sizes, and the fastest of these. "
     } else {
         ""
     };
     sheet.caption(&format!("{choice}Points: medians. {intervals}"));
     if drawn.iter().any(|series| series.peak(survey).is_some()) {
-        sheet.caption(&format!("Dashed lines without marks: {}.", subject.peak_meaning()));
+        let mark = if Peaks::of(survey, drawn).whole.is_empty() {
+            "Short bars at the right edge"
+        } else {
+            "Dashed line without marks"
+        };
+        sheet.caption(&format!("{mark}: {}.", subject.peak_meaning()));
     }
     if series.len() > drawn.len() {
-        let rest: Vec<String> = words.names[drawn.len()..].to_vec();
-        sheet.caption(&format!(
-            "In grey the slower ones, which the table has: {}.",
-            names::list(&rest)
-        ));
+        let rest = series.len() - drawn.len();
+        sheet.caption(&format!("In grey: {rest} slower ones, which are in the table."));
     }
     if let Some(count) = left_out {
         sheet.caption(&format!("{count} more kernels and types are not drawn."));
@@ -260,7 +276,7 @@ fn draw(
             sheet.scene.dot(place, 2, palette::GRID);
         }
     }
-    let mut labels = peaks.draw(sheet, &panel, drawn, styles, words);
+    let mut labels = peaks.draw(sheet, &panel, drawn, styles);
     let fitted = names::fitted(&words.names[..drawn.len()], TEXT_SIZE, LABEL_ROOM);
     // The fastest last, on top of the others.
     let mut ends = vec![(PLOT.1, panel.bottom); drawn.len()];
@@ -335,14 +351,13 @@ impl Peaks {
         panel: &Panel,
         drawn: &[Series],
         styles: &[Style],
-        words: &Words,
     ) -> Vec<EndLabel> {
         let scene = &mut sheet.scene;
         if self.whole.is_empty() {
             for (peak, style) in self.values.iter().zip(styles) {
                 let Some(peak) = peak else { continue };
                 let y = panel.y(*peak);
-                scene.dashed(&[(PLOT.1 - 60, y), (PLOT.1, y)], 1, style.color, &[6, 3]);
+                scene.line((PLOT.1 - 2, y), (PLOT.1 + 14, y), 3, style.color);
             }
             return Vec::new();
         }
@@ -357,14 +372,14 @@ impl Peaks {
             };
             let y = panel.y(*peak);
             scene.dashed(&[(PLOT.0, y), (PLOT.1, y)], 1, color, &[7, 4]);
-            let whose = match of[..] {
-                [only] if drawn.len() > 1 => format!(", {}", words.names[only]),
-                _ => String::new(),
-            };
             labels.push(EndLabel {
                 from: (PLOT.1, y),
-                style: None,
-                lines: vec![(format!("peak {}{whose}", figure(*peak)), color)],
+                // The mark of the line that it is the peak of.
+                style: match of[..] {
+                    [only] if drawn.len() > 1 => Some(styles[only]),
+                    _ => None,
+                },
+                lines: vec![(format!("peak {}", figure(*peak)), color)],
             });
         }
         labels

@@ -22,6 +22,9 @@ pub(super) const LABEL_ROOM: i32 = WIDTH - 12 - LABEL;
 /// The distance of lines of labels.
 pub(super) const LABEL_LINE: i32 = 17;
 
+/// More points of a line than this have no bars for how far they are known.
+pub(super) const BARS_MAX: usize = 14;
+
 /// A panel.
 pub(super) struct Panel<'a> {
     pub(super) x: &'a Scale,
@@ -98,7 +101,7 @@ impl Panel<'_> {
     /// A line of a series: its intervals, then the line, then its marks. Returns where it ends.
     pub(super) fn draw_series(&self, scene: &mut Scene, points: &[LinePoint], style: Style) -> Point {
         for point in points {
-            if let Some((low, high)) = point.interval {
+            if let Some((low, high)) = point.interval.filter(|_| points.len() <= BARS_MAX) {
                 let x = self.x(point.x);
                 let (from, to) = (self.y(low), self.y(high));
                 scene.line((x, from), (x, to), 1, style.color);
@@ -109,7 +112,7 @@ impl Panel<'_> {
         }
         let places = self.places(points);
         scene.styled_line(&places, 2, style);
-        let radius = if points.len() > 14 { 3 } else { 4 };
+        let radius = if points.len() > BARS_MAX { 3 } else { 4 };
         for (point, place) in points.iter().zip(&places) {
             if point.is_invalid {
                 scene.cross(*place, 5, palette::VERMILLION);

@@ -30,11 +30,12 @@ pub(super) fn fitted(names: &[String], size: i32, room: i32) -> Vec<String> {
     if ends.iter().all(|name| seen.insert(name)) {
         return ends;
     }
-    // Names of a cluster's nodes differ at their ends: what is left out is the middle.
-    let middles: Vec<String> = told.iter().map(|name| without_middle(name, size, room)).collect();
+    // Names of a cluster's nodes differ in a number: what they have in common is left out.
+    let own = without_common(&told);
+    let own: Vec<String> = own.iter().map(|name| font::ellipsized(name, size, room)).collect();
     seen.clear();
-    if middles.iter().all(|name| seen.insert(name)) {
-        return middles;
+    if own.iter().all(|name| seen.insert(name)) {
+        return own;
     }
     let numbered = ends.iter().enumerate().map(|(index, name)| {
         let number = format!(" #{}", index + 1);
@@ -44,22 +45,28 @@ pub(super) fn fitted(names: &[String], size: i32, room: i32) -> Vec<String> {
     numbered.collect()
 }
 
-fn without_middle(name: &str, size: i32, room: i32) -> String {
-    if font::width(name, size) <= room {
-        return name.to_owned();
-    }
-    let characters: Vec<char> = name.chars().collect();
-    let mut cut = name.to_owned();
-    for kept in (2..characters.len()).rev() {
-        let (head, tail) = (kept.div_ceil(2), kept / 2);
-        let head: String = characters[..head].iter().collect();
-        let tail: String = characters[characters.len() - tail..].iter().collect();
-        cut = format!("{}…{}", head.trim_end(), tail.trim_start());
-        if font::width(&cut, size) <= room {
-            break;
-        }
-    }
-    font::ellipsized(&cut, size, room)
+/// The names without the words that all of them begin with, and those that all end with.
+fn without_common(names: &[String]) -> Vec<String> {
+    let characters: Vec<Vec<char>> = names.iter().map(|name| name.chars().collect()).collect();
+    let shortest = characters.iter().map(Vec::len).min().unwrap_or(0);
+    let first = characters.first().map_or(&[][..], Vec::as_slice);
+    let is_common = |at: &usize| characters.iter().all(|other| other[*at] == first[*at]);
+    let same = (0..shortest).take_while(is_common).count();
+    // Whole words only: `node-01` and `node-02` differ in their numbers, not in a digit.
+    let is_end = |c: &char| !c.is_alphanumeric();
+    let head = first[..same].iter().rposition(is_end).map_or(0, |at| at + 1);
+    let from_end = |at: &usize| {
+        let last = first[first.len() - 1 - at];
+        characters.iter().all(|other| other[other.len() - 1 - at] == last)
+    };
+    let same = (0..shortest - head).take_while(from_end).count();
+    let tail = first[first.len() - same..].iter().position(is_end).map_or(0, |at| same - at);
+    let own = characters.iter().map(|name| {
+        let middle: String = name[head..name.len() - tail].iter().collect();
+        let (before, after) = (if head > 0 { "…" } else { "" }, if tail > 0 { "…" } else { "" });
+        format!("{before}{middle}{after}")
+    });
+    own.collect()
 }
 
 /// Some names as a list, and how many more there are.
@@ -106,11 +113,11 @@ mod tests {
 
     #[test]
     fn names_that_differ_still_do_when_they_are_cut() {
-        let node = |number: usize| format!("compute-node-with-a-long-name-{number:04}");
+        let node = |number: usize| format!("compute-node-with-a-long-name-{number:04}.example.org");
         let names: Vec<String> = (1..4).map(node).collect();
-        let cut = fitted(&names, 14, 140);
-        assert!(cut[0].starts_with("compute") && cut[0].ends_with("0001"), "{cut:?}");
-        assert!(cut.iter().all(|name| font::width(name, 14) <= 140), "{cut:?}");
+        assert_eq!(fitted(&names, 14, 140), ["…0001…", "…0002…", "…0003…"]);
+        assert_eq!(without_common(&["a-b-c".to_owned(), "a-b".to_owned()]), ["…b-c", "…b"]);
+        assert_eq!(without_common(&["-".to_owned(), "--".to_owned()]), ["…", "…-"]);
         assert_eq!(fitted(&["i9".to_owned(), "r7".to_owned()], 14, 140), ["i9", "r7"]);
         let same = vec!["W".repeat(300); 2];
         let cut = fitted(&same, 14, 140);

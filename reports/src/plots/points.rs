@@ -184,12 +184,13 @@ pub(super) fn size(n: usize) -> String {
 /// What differs between means, in words, for each; and what they have in common.
 pub(super) fn means_in_words(means: &[&Means]) -> (Vec<String>, String) {
     let threads = |count: usize| if count == 1 { "1 thread".to_owned() } else { format!("{count} threads") };
+    const DRIVER: usize = 3;
     let facts = |means: &Means| {
         [
             threads(means.threads),
             told(&means.blas),
             told(&means.isa),
-            told(&format!("shared out by the {}", means.driver)),
+            told(&format!("driver {}", means.driver)),
         ]
     };
     let facts: Vec<[String; 4]> = means.iter().map(|means| facts(means)).collect();
@@ -203,6 +204,8 @@ pub(super) fn means_in_words(means: &[&Means]) -> (Vec<String>, String) {
         facts.filter(|fact| !fact.is_empty()).collect::<Vec<_>>().join(", ")
     };
     let labels = facts.iter().map(|facts| join(facts, &differing)).collect();
+    // Who shares the product out says something only where it differs.
+    let common: Vec<usize> = common.into_iter().filter(|at| *at != DRIVER).collect();
     (labels, join(first, &common))
 }
 
