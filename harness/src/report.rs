@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use reports::page::{self, PageData};
-use reports::plots;
+use reports::kinds;
 use results::store;
 
 use crate::cli::ReportArgs;
@@ -32,7 +32,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let spinner = material::spinner();
     spinner.set_message("drawing");
     let comparisons: Vec<_> = material.comparisons.iter().map(|it| it.1.clone()).collect();
-    let kinds = plots::kinds(&plots::Material {
+    let kinds = kinds::kinds(&kinds::Material {
         survey: &material.survey,
         newest: &material.newest,
         comparisons: &comparisons,

@@ -10,6 +10,7 @@ pub mod figure;
 mod figures;
 pub mod history_plot;
 pub mod history_text;
+pub mod kinds;
 mod markdown;
 pub mod page;
 mod plot;

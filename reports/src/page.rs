@@ -27,7 +27,7 @@ use results::load::Skipped;
 use results::survey::Survey;
 
 use crate::figures::{counted, grouped};
-use crate::plots::Kind;
+use crate::kinds::Kind;
 use crate::{PlotError, clean};
 
 use self::anchor::Anchors;

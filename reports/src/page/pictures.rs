@@ -3,7 +3,7 @@
 use super::anchor::Anchors;
 use super::grid::Grid;
 use crate::figure::Figure;
-use crate::plots::Kind;
+use crate::kinds::Kind;
 use crate::{PlotError, clean};
 
 /// Where pictures stand.
