@@ -1,1 +1,11 @@
 //! The pictures of a report, one file each: from a survey of records to figures, or to the reason why there are none.
+
+mod best;
+pub mod heat_map;
+pub mod hosts;
+pub mod ratios;
+pub mod samples;
+mod sheet;
+#[cfg(test)]
+mod tests;
+pub mod trace;

@@ -34,7 +34,7 @@ fn work(work: &Work) -> String {
 }
 
 /// For example `2 threads, AVX2, OpenBLAS 0.3.21`.
-fn by(means: &Means) -> String {
+pub(crate) fn by(means: &Means) -> String {
     let own = if means.driver == "library" {
         "library "
     } else {
