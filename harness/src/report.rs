@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use reports::page::{self, PageData};
 use reports::kinds;
+use reports::page::{self, PageData};
 use results::store;
 
 use crate::cli::ReportArgs;

@@ -10,5 +10,6 @@ mod text;
 pub use csv::csv;
 pub use json::json;
 pub use markdown::markdown;
+pub(crate) use sentences::by as means_in_words;
 pub use sentences::{mismatch, refused};
 pub use text::text;

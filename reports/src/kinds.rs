@@ -6,6 +6,7 @@ use results::history::series::History;
 use results::survey::Survey;
 
 use crate::figure::{Figures, Missing};
+use crate::plots;
 
 /// What pictures are made of.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,12 @@ pub fn kinds(material: &Material) -> Vec<Kind> {
 }
 
 /// The figures of a kind by its name.
-pub fn figures(name: &str, _material: &Material) -> Figures {
-    Err(Missing(format!("there is no plot '{name}' yet")))
+pub fn figures(name: &str, material: &Material) -> Figures {
+    let survey = material.survey;
+    match name {
+        "by-size" => plots::by_size::figures(survey),
+        "hosts" => plots::hosts::figures(survey),
+        "heat-map" => plots::heat_map::figures(survey),
+        _ => Err(Missing(format!("there is no plot '{name}' yet"))),
+    }
 }

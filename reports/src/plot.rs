@@ -6,6 +6,7 @@
 pub(crate) mod axis;
 #[cfg(test)]
 pub(crate) mod boxes;
+pub(crate) mod dark;
 pub(crate) mod font;
 pub(crate) mod line_ends;
 pub(crate) mod log_axis;

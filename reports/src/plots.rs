@@ -1,9 +1,18 @@
 //! The pictures of a report, one file each: from a survey of records to figures, or to the reason why there are none.
 
+mod best;
 pub mod by_size;
 #[cfg(test)]
 mod examples;
+pub mod heat_map;
+pub mod hosts;
+mod layout;
 mod line_panel;
 mod names;
 mod points;
+pub mod ratios;
+pub mod samples;
 mod sheet;
+#[cfg(test)]
+mod tests;
+pub mod trace;

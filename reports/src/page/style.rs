@@ -5,7 +5,7 @@ use std::fmt::Write;
 use ct_codecs::{Base64, Encoder};
 use sha2::{Digest, Sha256};
 
-use crate::plot::palette::DARK;
+use crate::plot::dark::DARK;
 
 /// How the page looks, but for the colours of its pictures in the dark.
 const STYLE: &str = include_str!("../../templates/page.css");

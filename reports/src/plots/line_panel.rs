@@ -59,14 +59,20 @@ impl Panel<'_> {
     /// At the nearer end of the axis for what lies beyond it.
     pub(super) fn y(&self, value: f64) -> i32 {
         let within = value.clamp(0.0, self.y.max);
-        self.y.position(within, (self.bottom, self.top)).unwrap_or(self.bottom)
+        self.y
+            .position(within, (self.bottom, self.top))
+            .unwrap_or(self.bottom)
     }
 
     /// Lines of the grid with their labels.
     pub(super) fn draw_frame(&self, scene: &mut Scene) {
         for (value, label) in &self.y.ticks {
             let y = self.y(*value);
-            let color = if *value == 0.0 { palette::AXIS } else { palette::GRID };
+            let color = if *value == 0.0 {
+                palette::AXIS
+            } else {
+                palette::GRID
+            };
             scene.line((PLOT.0, y), (PLOT.1, y), 1, color);
             let text = Text::new(label, (PLOT.0 - 8, y), SMALL_SIZE);
             scene.text(text.anchored(Anchor::End));
@@ -74,7 +80,12 @@ impl Panel<'_> {
     }
 
     /// The horizontal axis: labels at these values. Returns where it ends.
-    pub(super) fn draw_x_axis(&self, scene: &mut Scene, ticks: &[(f64, String)], title: &str) -> i32 {
+    pub(super) fn draw_x_axis(
+        &self,
+        scene: &mut Scene,
+        ticks: &[(f64, String)],
+        title: &str,
+    ) -> i32 {
         let ticks: Vec<(i32, String)> = ticks
             .iter()
             .map(|(value, label)| (self.x(*value), label.clone()))
@@ -99,7 +110,12 @@ impl Panel<'_> {
     }
 
     /// A line of a series: its intervals, then the line, then its marks. Returns where it ends.
-    pub(super) fn draw_series(&self, scene: &mut Scene, points: &[LinePoint], style: Style) -> Point {
+    pub(super) fn draw_series(
+        &self,
+        scene: &mut Scene,
+        points: &[LinePoint],
+        style: Style,
+    ) -> Point {
         for point in points {
             if let Some((low, high)) = point.interval.filter(|_| points.len() <= BARS_MAX) {
                 let x = self.x(point.x);
