@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use results::comparability::Means;
 use results::survey::Survey;
 
-use super::line_panel::{self, BARS_MAX, EndLabel, GAP, LABEL_ROOM, LinePoint, PLOT, Panel};
+use super::line_panel::{self, BARS_MAX, EndLabel, GAP, LABEL_ROOM, LinePoint, PLOT, Panel, Vertical};
 use super::names::{self, Slugs, told};
 use super::points::{self, Point, Subject, exact, figure};
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE};
@@ -311,17 +311,17 @@ fn draw(
 
 
 /// The axis: its top is the largest peak or, without one, a round value.
-fn vertical(series: &[Series], peaks: &Peaks) -> Axis {
+fn vertical(series: &[Series], peaks: &Peaks) -> Vertical {
     let points = || series.iter().flat_map(|series| &series.points);
     let ends = points().filter_map(Point::interval).map(|interval| interval.1);
     let values = points().map(|point| point.value).chain(ends);
     let highest = values.clone().fold(0.0, f64::max);
     let peak = peaks.values.iter().flatten().copied().fold(0.0, f64::max);
-    if peak >= highest {
+    Vertical::Linear(if peak >= highest {
         Axis::up_to(peak)
     } else {
         Axis::from_zero(values.chain([peak]))
-    }
+    })
 }
 
 /// The measured peaks of the lines.

@@ -4,6 +4,7 @@ use plotters::style::RGBColor;
 
 use super::sheet::{SMALL_SIZE, TEXT_SIZE, WIDTH};
 use crate::plot::axis::Axis;
+use crate::plot::log_axis::LogAxis;
 use crate::plot::scale::{Scale, without_collisions};
 use crate::plot::scene::{Anchor, Point, Scene, Text};
 use crate::plot::series::Style;
@@ -30,9 +31,42 @@ pub(super) const BARS_MAX: usize = 14;
 /// A panel.
 pub(super) struct Panel<'a> {
     pub(super) x: &'a Scale,
-    pub(super) y: Axis,
+    pub(super) y: Vertical,
     pub(super) top: i32,
     pub(super) bottom: i32,
+}
+
+/// The axis of the rates.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Vertical {
+    /// From zero.
+    Linear(Axis),
+    Log(LogAxis),
+}
+
+impl Vertical {
+    fn ticks(&self) -> &[(f64, String)] {
+        match self {
+            Self::Linear(axis) => &axis.ticks,
+            Self::Log(axis) => &axis.ticks,
+        }
+    }
+
+    /// Whether a value does not lie above the axis.
+    pub(super) fn holds(&self, value: f64) -> bool {
+        match self {
+            Self::Linear(axis) => value <= axis.max * 1.001,
+            Self::Log(_) => true,
+        }
+    }
+
+    /// At the nearer end of the axis for what lies beyond it.
+    fn position(&self, value: f64, ends: (i32, i32)) -> i32 {
+        match self {
+            Self::Linear(axis) => axis.position(value.clamp(0.0, axis.max), ends).unwrap_or(ends.0),
+            Self::Log(axis) => axis.position(value, ends),
+        }
+    }
 }
 
 /// One point of a line.
@@ -58,20 +92,22 @@ impl Panel<'_> {
         self.x.position(value, (PLOT.0 + INSET, PLOT.1 - INSET))
     }
 
-    /// At the nearer end of the axis for what lies beyond it.
     pub(super) fn y(&self, value: f64) -> i32 {
-        let within = value.clamp(0.0, self.y.max);
-        self.y.position(within, (self.bottom, self.top)).unwrap_or(self.bottom)
+        self.y.position(value, (self.bottom, self.top))
     }
 
     /// Lines of the grid with their labels.
     pub(super) fn draw_frame(&self, scene: &mut Scene) {
-        for (value, label) in &self.y.ticks {
+        for (value, label) in self.y.ticks() {
             let y = self.y(*value);
             let color = if *value == 0.0 { palette::AXIS } else { palette::GRID };
             scene.line((PLOT.0, y), (PLOT.1, y), 1, color);
             let text = Text::new(label, (PLOT.0 - 8, y), SMALL_SIZE);
             scene.text(text.anchored(Anchor::End));
+        }
+        if let Vertical::Log(_) = self.y {
+            // No zero, no line of zero: the frame's foot alone.
+            scene.line((PLOT.0, self.bottom), (PLOT.1, self.bottom), 1, palette::AXIS);
         }
     }
 

@@ -14,13 +14,14 @@ use results::comparability::Means;
 use results::survey::Survey;
 
 use self::boundaries::Boundary;
-use super::line_panel::{self, EndLabel, LABEL_ROOM, LinePoint, PLOT, Panel};
+use super::line_panel::{self, EndLabel, LABEL_ROOM, LinePoint, PLOT, Panel, Vertical};
 use super::names::{self, Slugs, told};
 use super::points::{self, Point, Subject, exact, figure};
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE};
 use crate::figure::{Figure, Figures, Missing, Table};
 use crate::figures::percent;
 use crate::plot::axis::Axis;
+use crate::plot::log_axis::LogAxis;
 use crate::plot::palette;
 use crate::plot::scale::Scale;
 use crate::plot::scene::Text;
@@ -33,6 +34,8 @@ const HEIGHT: i32 = 260;
 const EFFICIENCY_HEIGHT: i32 = 130;
 /// The ideal is drawn up to this many times the largest rate; beyond that the rates would lie flat at the foot.
 const IDEAL_MAX: f64 = 2.5;
+/// The least distance of two numbers of threads on a linear axis, as a share of it.
+const APART_MIN: f64 = 0.025;
 /// Points of a line that a curved ideal is drawn by.
 const IDEAL_STEPS: usize = 64;
 
@@ -170,8 +173,8 @@ fn of_case(survey: &Survey, what: &What, series: &[Series], slugs: &mut Slugs) -
     let least = if least == 1 { "one thread".to_owned() } else { format!("{least} threads") };
     let all_points = || drawn.iter().flat_map(|series| &series.points);
     sheet.caption(&format!(
-        "Ideal: as fast for each thread as with {least}, up to the physical cores. Efficiency: the rate over threads times the \
-         rate of one. {}",
+        "Ideal: for each thread the rate of one, measured with {least}, up to the physical cores. Efficiency: rate / (threads × rate \
+         of one). {}",
         points::intervals_in_words(all_points())
     ));
     if let Some(words) = boundaries::in_words(&boundaries) {
@@ -202,15 +205,20 @@ fn draw(
 ) {
     let counts = threads(series);
     let values: Vec<f64> = counts.iter().map(|count| *count as f64).collect();
-    let scale = Scale::of(&values);
-    sheet.scene.text(Text::new(what.subject.axis_title(), (MARGIN, sheet.y + 8), SMALL_SIZE));
+    let scale = Scale::linear_if_apart(&values, APART_MIN);
+    let title = if scale.is_log() {
+        format!("{}, logarithmic", what.subject.axis_title())
+    } else {
+        what.subject.axis_title().to_owned()
+    };
+    sheet.scene.text(Text::new(title, (MARGIN, sheet.y + 8), SMALL_SIZE));
     let place = |value: f64| scale.position(value, (PLOT.0 + line_panel::INSET, PLOT.1 - line_panel::INSET));
     let top = boundaries::draw_labels(&mut sheet.scene, sheet.y + 22, boundaries, place);
-    let height = line_panel::height_for(2 * series.len() + 2, HEIGHT);
+    let height = line_panel::height_for(3 * series.len() + 2, HEIGHT);
     let ideals: Vec<Vec<LinePoint>> = series.iter().map(|it| ideal(it, &values, boundaries)).collect();
     let panel = Panel {
         x: &scale,
-        y: vertical(survey, series, &ideals),
+        y: vertical(survey, series, &ideals, scale.is_log()),
         top,
         bottom: top + height,
     };
@@ -237,7 +245,16 @@ fn draw(
         if !fitted[index].is_empty() {
             lines.insert(0, (fitted[index].clone(), style.text));
         }
-        labels.push(EndLabel { from: end, style: Some(style), lines });
+        let best = series.points.iter().max_by(|a, b| a.value.total_cmp(&b.value));
+        if let Some(best) = best.filter(|best| best.value > last) {
+            let words = format!("best {} with {}", figure(best.value), points::size(best.threads()));
+            lines.push((words, palette::GREY));
+        }
+        labels.push(EndLabel {
+            from: end,
+            style: Some(style),
+            lines,
+        });
     }
     panel.draw_labels(&mut sheet.scene, &labels);
     for (value, _) in ticks(&counts, &scale) {
@@ -268,14 +285,26 @@ fn ideal(series: &Series, counts: &[f64], boundaries: &[Boundary]) -> Vec<LinePo
     steps.into_iter().map(at).collect()
 }
 
-fn vertical(survey: &Survey, series: &[Series], ideals: &[Vec<LinePoint>]) -> Axis {
+/// Logarithmic where the numbers of threads are: only then is the ideal a straight line.
+fn vertical(
+    survey: &Survey,
+    series: &[Series],
+    ideals: &[Vec<LinePoint>],
+    is_log: bool,
+) -> Vertical {
     let points = || series.iter().flat_map(|series| &series.points);
     let ends = points().filter_map(Point::interval).map(|interval| interval.1);
-    let highest = points().map(|point| point.value).chain(ends).fold(0.0, f64::max);
+    let values = || points().map(|point| point.value);
+    let highest = values().chain(ends).fold(0.0, f64::max);
     let peaks = points().filter(|_| series.len() == 1).filter_map(|point| point.peak(survey));
     let beyond = ideals.iter().flatten().map(|point| point.y).chain(peaks);
+    if is_log {
+        let low = values().fold(f64::INFINITY, f64::min);
+        let high = beyond.chain([highest]).fold(0.0, f64::max);
+        return Vertical::Log(LogAxis::between(0.85 * low, 1.1 * high));
+    }
     let beyond = beyond.map(|value| value.min(IDEAL_MAX * highest));
-    Axis::from_zero(beyond.chain([highest]))
+    Vertical::Linear(Axis::from_zero(beyond.chain([highest])))
 }
 
 /// The peaks that were measured with as many threads: what the clocks leave of the ideal.
@@ -289,14 +318,14 @@ fn draw_peaks(
     let peaks = series.points.iter().filter_map(|point| {
         Some(LinePoint {
             x: point.threads() as f64,
-            y: point.peak(survey).filter(|peak| *peak <= panel.y.max)?,
+            y: point.peak(survey).filter(|peak| panel.y.holds(*peak))?,
             interval: None,
             is_invalid: false,
         })
     });
     let places = panel.places(&peaks.collect::<Vec<_>>());
-    sheet.scene.dashed(&places, 1, palette::GREY, &[2, 3]);
-    if let [.., last] = places[..] {
+    if let [_, .., last] = places[..] {
+        sheet.scene.dashed(&places, 1, palette::GREY, &[2, 3]);
         labels.push(EndLabel {
             from: last,
             style: None,
@@ -307,15 +336,21 @@ fn draw_peaks(
 
 fn draw_ideals(sheet: &mut Sheet, panel: &Panel, ideals: &[Vec<LinePoint>], labels: &mut Vec<EndLabel>) {
     for ideal in ideals {
-        let within: Vec<LinePoint> = ideal.iter().copied().filter(|point| point.y <= panel.y.max).collect();
+        let within: Vec<LinePoint> = ideal.iter().copied().filter(|point| panel.y.holds(point.y)).collect();
         let places = panel.places(&within);
         sheet.scene.dashed(&places, 1, palette::AXIS, &[7, 4]);
-        if let ([.., last], [_]) = (&places[..], ideals) {
-            let is_cut = within.len() < ideal.len();
+        let ([.., last], [_]) = (&places[..], ideals) else {
+            continue;
+        };
+        if within.len() < ideal.len() {
+            // It leaves the panel on its way.
+            let at = (last.0.min(PLOT.1 - 50) + 8, panel.top + 10);
+            sheet.scene.text(Text::new("ideal", at, TEXT_SIZE));
+        } else {
             labels.push(EndLabel {
-                from: if is_cut { (PLOT.1, panel.top) } else { *last },
+                from: *last,
                 style: None,
-                lines: vec![(if is_cut { "ideal (beyond)" } else { "ideal" }.to_owned(), palette::GREY)],
+                lines: vec![("ideal".to_owned(), palette::GREY)],
             });
         }
     }
@@ -334,7 +369,7 @@ fn draw_efficiency(
     let shares = series.iter().flat_map(|it| it.points.iter().map(|point| it.efficiency(point)));
     let panel = Panel {
         x: scale,
-        y: Axis::from_zero(shares.chain([100.0]).map(|share| share.min(1000.0))),
+        y: Vertical::Linear(Axis::up_to(shares.fold(100.0, f64::max).min(1000.0))),
         top,
         bottom: top + line_panel::height_for(series.len(), EFFICIENCY_HEIGHT),
     };

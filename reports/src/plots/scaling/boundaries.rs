@@ -50,7 +50,7 @@ impl Boundary {
             _ => format!("{count} {what}s full"),
         };
         match self.what {
-            What::Cores => format!("{} cores full: SMT", self.threads),
+            What::Cores => format!("SMT beyond {} cores", self.threads),
             What::Packages(count) => counted(count, "socket"),
             What::Nodes(count) => counted(count, "NUMA node"),
             What::Quota => format!("quota {} CPUs", self.threads),
@@ -126,7 +126,7 @@ pub(super) fn cores(boundaries: &[Boundary]) -> Option<f64> {
 pub(super) fn in_words(boundaries: &[Boundary]) -> Option<String> {
     let is_part = |it: &Boundary| matches!(it.what, What::Packages(_) | What::Nodes(_));
     boundaries.iter().any(is_part).then(|| {
-        "Sockets and NUMA nodes are full where they are marked if threads fill one after the other (--bind compact)."
+        "Sockets and NUMA nodes are full where they are marked if threads fill one after the other (--affinity compact)."
             .to_owned()
     })
 }
@@ -193,7 +193,7 @@ mod tests {
         };
         assert_eq!(
             labels(&topology),
-            "8 1 NUMA node full; 16 1 socket full; 20.5 quota 20.5 CPUs; 24 3 NUMA nodes full; 32 32 cores full: SMT"
+            "8 1 NUMA node full; 16 1 socket full; 20.5 quota 20.5 CPUs; 24 3 NUMA nodes full; 32 SMT beyond 32 cores"
         );
         // Of a part of the cores nobody knows to which node they belong.
         topology.usable_physical_cores = 10;
