@@ -63,6 +63,7 @@ pub fn figures(name: &str, material: &Material) -> Figures {
     let survey = material.survey;
     match name {
         "by-size" => plots::by_size::figures(survey),
+        "scaling" => plots::scaling::figures(survey),
         "hosts" => plots::hosts::figures(survey),
         "heat-map" => plots::heat_map::figures(survey),
         _ => Err(Missing(format!("there is no plot '{name}' yet"))),

@@ -18,6 +18,7 @@ mod summary;
 mod tests;
 mod warnings;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use askama::Template;
@@ -150,7 +151,7 @@ struct Page {
     left_out: Vec<String>,
 }
 
-/// What the page is of, for example `7 hosts, 43 runs from 2026-01-01 to 2026-02-01`.
+/// What the page is of, for example `7 hosts in 9 states, 43 runs from 2026-01-01 to 2026-02-01`.
 fn lead(survey: &Survey) -> String {
     let runs = || survey.hosts.iter().flat_map(|host| &host.runs);
     let days = runs().map(|run| run.started_utc.as_str());
@@ -165,7 +166,14 @@ fn lead(survey: &Survey) -> String {
         1 => "1 run".to_owned(),
         count => format!("{} runs", grouped(&count.to_string())),
     };
-    format!("{}, {runs}{when}", counted(survey.hosts.len(), "host"))
+    let names: HashSet<&str> = (0..survey.hosts.len())
+        .map(|side| survey.hostname(side))
+        .collect();
+    let states = match survey.hosts.len() {
+        count if count == names.len() => String::new(),
+        count => format!(" in {count} states"),
+    };
+    format!("{}{states}, {runs}{when}", counted(names.len(), "host"))
 }
 
 /// The name of a side, as it is shown.

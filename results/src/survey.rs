@@ -158,6 +158,13 @@ fn host(mut runs: Vec<(PathBuf, Seal, SurveyRun)>) -> Option<Host> {
 }
 
 impl Survey {
+    /// The name that the host of a side gives itself; empty for a side that there is not.
+    pub fn hostname(&self, side: usize) -> &str {
+        let side = self.comparison.sides.get(side);
+        let first = side.and_then(|side| side.environments.first());
+        first.map_or("", |environment| environment.hostname.as_str())
+    }
+
     /// The rows of a side with their groups.
     pub fn rows_of(&self, side: usize) -> impl Iterator<Item = (&compare::Group, &Row)> {
         self.comparison.groups.iter().flat_map(move |group| {

@@ -9,12 +9,22 @@ use crate::{PlotError, clean};
 /// Where pictures stand.
 #[derive(Default)]
 pub(super) struct Pictures {
-    pub(super) hosts: Vec<Picture>,
-    pub(super) cases: Vec<Picture>,
-    pub(super) samples: Vec<Picture>,
-    pub(super) changes: Vec<Picture>,
+    pub(super) hosts: Vec<OfKind>,
+    pub(super) cases: Vec<OfKind>,
+    pub(super) samples: Vec<OfKind>,
+    pub(super) changes: Vec<OfKind>,
     /// What is not drawn, and why.
     pub(super) missing: Vec<String>,
+}
+
+/// Pictures of a kind that are seen at once; the others are unfolded.
+const OPEN_MAX: usize = 2;
+
+/// The pictures of one kind.
+pub(super) struct OfKind {
+    pub(super) title: &'static str,
+    pub(super) first: Vec<Picture>,
+    pub(super) more: Vec<Picture>,
 }
 
 /// One picture.
@@ -50,9 +60,16 @@ pub(super) fn pictures(kinds: &[Kind], anchors: &mut Anchors) -> Result<Pictures
             "history" | "ratios" => &mut pictures.changes,
             _ => &mut pictures.cases,
         };
+        let mut first = Vec::new();
         for figure in figures {
-            place.push(picture(figure, anchors)?);
+            first.push(picture(figure, anchors)?);
         }
+        let more = first.split_off(first.len().min(OPEN_MAX));
+        place.push(OfKind {
+            title: kind.title,
+            first,
+            more,
+        });
     }
     Ok(pictures)
 }

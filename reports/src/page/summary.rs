@@ -20,7 +20,7 @@ use crate::history_text;
 const LISTED_MAX: usize = 6;
 
 /// Letters of an entry.
-const LENGTH_MAX: usize = 300;
+const LENGTH_MAX: usize = 420;
 
 /// From this share of the measured peak on, the arithmetic units are what limits.
 const AT_PEAK_PERCENT: f64 = 85.0;
@@ -113,7 +113,7 @@ fn ranked<'a>(survey: &'a Survey, work: &Work) -> Vec<Place<'a>> {
 }
 
 fn fastest(survey: &Survey, rows: &[Place]) -> Option<Fastest> {
-    let (group, row) = *rows.first()?;
+    let (group, row) = *rows.first().filter(|(_, row)| row.grade != Grade::Invalid)?;
     let rate = Rate::new(group.flop, group.bytes);
     let median = rate.value(row.median?);
     let width = row.interval.map_or(0.02 * median, |interval| {
@@ -138,7 +138,10 @@ fn fastest(survey: &Survey, rows: &[Place]) -> Option<Fastest> {
 
 /// How far it is ahead of the next host.
 fn before_the_next(survey: &Survey, row: &Row, rows: &[Place]) -> String {
-    let next = rows.iter().find(|(_, other)| other.side != row.side);
+    let host = survey.hostname(row.side);
+    let next = rows
+        .iter()
+        .find(|(_, other)| survey.hostname(other.side) != host);
     let Some((_, next)) = next else {
         return "the only host with this case".to_owned();
     };
@@ -157,19 +160,21 @@ fn before_the_next(survey: &Survey, row: &Row, rows: &[Place]) -> String {
 
 /// The hosts of the main cases, the fastest first, with what keeps each from being faster.
 fn limits(survey: &Survey, ranked: &[Vec<Place>]) -> Vec<Limit> {
-    let mut told: Vec<usize> = Vec::new();
+    // A host in several states is told of once, in its fastest one.
+    let mut told: Vec<&str> = Vec::new();
     let mut limits = Vec::new();
     for (group, row) in ranked.iter().flatten() {
         let Some(host) = survey.hosts.get(row.side) else {
             continue;
         };
-        if told.contains(&row.side) {
+        let name = survey.hostname(row.side);
+        if told.contains(&name) {
             continue;
         }
         if told.len() == LISTED_MAX {
             break;
         }
-        told.push(row.side);
+        told.push(name);
         limits.push(Limit {
             host: label(survey, row.side),
             by: cut(&limit(host, group, row), LENGTH_MAX),

@@ -69,6 +69,20 @@ impl Scale {
         }
     }
 
+    /// The linear axis from zero as long as it keeps the nearest two of these positive values so far apart, as a share of its length;
+    /// else as [`Scale::of`].
+    pub(crate) fn linear_if_apart(values: &[f64], share: f64) -> Scale {
+        let mut values: Vec<f64> = values.to_vec();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        match values.last() {
+            Some(high) if least_gap(&values) >= share * high => {
+                Scale::Linear(Linear::between(0.0, *high))
+            }
+            _ => Scale::of(&values),
+        }
+    }
+
     /// Where a value lies between the ends of the axis; at an end when it lies beyond it.
     pub(crate) fn position(&self, value: f64, ends: (i32, i32)) -> i32 {
         match self {

@@ -4,17 +4,20 @@ use plotters::style::RGBColor;
 
 use super::sheet::{SMALL_SIZE, TEXT_SIZE, WIDTH};
 use crate::plot::axis::Axis;
+use crate::plot::log_axis::LogAxis;
 use crate::plot::scale::{Scale, without_collisions};
 use crate::plot::scene::{Anchor, Point, Scene, Text};
 use crate::plot::series::Style;
 use crate::plot::{font, line_ends, palette};
 
 /// Where the panel is, from left to right; labels stand beyond it.
-pub(super) const PLOT: (i32, i32) = (72, 446);
+pub(super) const PLOT: (i32, i32) = (72, 440);
 /// Points keep off the panel's frame.
-const INSET: i32 = 10;
+pub(super) const INSET: i32 = 10;
+/// What is free for short bars between the panel and the lines to the labels.
+pub(super) const GAP: i32 = 14;
 /// Where the marks before the labels are.
-const LABEL_MARK: i32 = PLOT.1 + 28;
+const LABEL_MARK: i32 = PLOT.1 + 38;
 /// Where labels begin.
 const LABEL: i32 = LABEL_MARK + 10;
 /// What there is for a label.
@@ -28,9 +31,42 @@ pub(super) const BARS_MAX: usize = 14;
 /// A panel.
 pub(super) struct Panel<'a> {
     pub(super) x: &'a Scale,
-    pub(super) y: Axis,
+    pub(super) y: Vertical,
     pub(super) top: i32,
     pub(super) bottom: i32,
+}
+
+/// The axis of the rates.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Vertical {
+    /// From zero.
+    Linear(Axis),
+    Log(LogAxis),
+}
+
+impl Vertical {
+    fn ticks(&self) -> &[(f64, String)] {
+        match self {
+            Self::Linear(axis) => &axis.ticks,
+            Self::Log(axis) => &axis.ticks,
+        }
+    }
+
+    /// Whether a value does not lie above the axis.
+    pub(super) fn holds(&self, value: f64) -> bool {
+        match self {
+            Self::Linear(axis) => value <= axis.max * 1.001,
+            Self::Log(_) => true,
+        }
+    }
+
+    /// At the nearer end of the axis for what lies beyond it.
+    fn position(&self, value: f64, ends: (i32, i32)) -> i32 {
+        match self {
+            Self::Linear(axis) => axis.position(value.clamp(0.0, axis.max), ends).unwrap_or(ends.0),
+            Self::Log(axis) => axis.position(value, ends),
+        }
+    }
 }
 
 /// One point of a line.
@@ -56,36 +92,27 @@ impl Panel<'_> {
         self.x.position(value, (PLOT.0 + INSET, PLOT.1 - INSET))
     }
 
-    /// At the nearer end of the axis for what lies beyond it.
     pub(super) fn y(&self, value: f64) -> i32 {
-        let within = value.clamp(0.0, self.y.max);
-        self.y
-            .position(within, (self.bottom, self.top))
-            .unwrap_or(self.bottom)
+        self.y.position(value, (self.bottom, self.top))
     }
 
     /// Lines of the grid with their labels.
     pub(super) fn draw_frame(&self, scene: &mut Scene) {
-        for (value, label) in &self.y.ticks {
+        for (value, label) in self.y.ticks() {
             let y = self.y(*value);
-            let color = if *value == 0.0 {
-                palette::AXIS
-            } else {
-                palette::GRID
-            };
+            let color = if *value == 0.0 { palette::AXIS } else { palette::GRID };
             scene.line((PLOT.0, y), (PLOT.1, y), 1, color);
             let text = Text::new(label, (PLOT.0 - 8, y), SMALL_SIZE);
             scene.text(text.anchored(Anchor::End));
         }
+        if let Vertical::Log(_) = self.y {
+            // No zero, no line of zero: the frame's foot alone.
+            scene.line((PLOT.0, self.bottom), (PLOT.1, self.bottom), 1, palette::AXIS);
+        }
     }
 
     /// The horizontal axis: labels at these values. Returns where it ends.
-    pub(super) fn draw_x_axis(
-        &self,
-        scene: &mut Scene,
-        ticks: &[(f64, String)],
-        title: &str,
-    ) -> i32 {
+    pub(super) fn draw_x_axis(&self, scene: &mut Scene, ticks: &[(f64, String)], title: &str) -> i32 {
         let ticks: Vec<(i32, String)> = ticks
             .iter()
             .map(|(value, label)| (self.x(*value), label.clone()))
@@ -110,12 +137,7 @@ impl Panel<'_> {
     }
 
     /// A line of a series: its intervals, then the line, then its marks. Returns where it ends.
-    pub(super) fn draw_series(
-        &self,
-        scene: &mut Scene,
-        points: &[LinePoint],
-        style: Style,
-    ) -> Point {
+    pub(super) fn draw_series(&self, scene: &mut Scene, points: &[LinePoint], style: Style) -> Point {
         for point in points {
             if let Some((low, high)) = point.interval.filter(|_| points.len() <= BARS_MAX) {
                 let x = self.x(point.x);
@@ -162,7 +184,7 @@ impl Panel<'_> {
                 continue;
             };
             // From the line's end to the edge of the panel, and from there to the label.
-            let edge = (PLOT.1 + 4, label.from.1);
+            let edge = (PLOT.1 + GAP, label.from.1);
             let color = label.style.map_or(*color, |style| style.color);
             if label.from.0 < PLOT.1 - INSET {
                 let from = (label.from.0 + 8, label.from.1);
