@@ -3,8 +3,8 @@
 mod csv;
 mod json;
 mod markdown;
-mod rows;
-mod sentences;
+pub(crate) mod rows;
+pub(crate) mod sentences;
 mod text;
 
 pub use csv::csv;

@@ -1,1 +1,9 @@
 //! The pictures of a report, one file each: from a survey of records to figures, or to the reason why there are none.
+
+pub mod by_size;
+#[cfg(test)]
+mod examples;
+mod line_panel;
+mod names;
+mod points;
+mod sheet;

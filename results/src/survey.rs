@@ -96,6 +96,8 @@ pub struct HostRun {
     pub started_utc: String,
     /// Its grade.
     pub grade: Grade,
+    /// The digest of its samples.
+    pub samples_sha256: Option<String>,
     /// What it warns of.
     pub warnings: Vec<String>,
 }
@@ -145,6 +147,7 @@ fn host(mut runs: Vec<(PathBuf, Seal, SurveyRun)>) -> Option<Host> {
         id: run.id,
         started_utc: run.started_utc,
         grade: run.run.grade,
+        samples_sha256: run.samples_sha256,
         warnings: run.warnings,
     });
     Some(Host {

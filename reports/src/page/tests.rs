@@ -1,0 +1,1 @@
+//! Whether a page is what it should be, whatever its records say.
