@@ -6,4 +6,5 @@ mod examples;
 mod line_panel;
 mod names;
 mod points;
+pub mod scaling;
 mod sheet;

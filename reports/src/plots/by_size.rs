@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use results::comparability::Means;
 use results::survey::Survey;
 
-use super::line_panel::{self, BARS_MAX, EndLabel, LABEL_ROOM, LinePoint, PLOT, Panel};
+use super::line_panel::{self, BARS_MAX, EndLabel, GAP, LABEL_ROOM, LinePoint, PLOT, Panel};
 use super::names::{self, Slugs, told};
 use super::points::{self, Point, Subject, exact, figure};
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE};
@@ -302,11 +302,11 @@ fn draw(
         scale.ticks().to_vec()
     };
     let title = if scale.is_log() {
-        "n, of n × n matrices (logarithmic)"
+        format!("{} (logarithmic)", subject.size_meaning())
     } else {
-        "n, of n × n matrices"
+        subject.size_meaning().to_owned()
     };
-    sheet.y = panel.draw_x_axis(&mut sheet.scene, &ticks, title) + 14;
+    sheet.y = panel.draw_x_axis(&mut sheet.scene, &ticks, &title) + 14;
 }
 
 
@@ -357,7 +357,7 @@ impl Peaks {
             for (peak, style) in self.values.iter().zip(styles) {
                 let Some(peak) = peak else { continue };
                 let y = panel.y(*peak);
-                scene.line((PLOT.1 - 2, y), (PLOT.1 + 14, y), 3, style.color);
+                scene.line((PLOT.1 - 1, y), (PLOT.1 + GAP - 4, y), 3, style.color);
             }
             return Vec::new();
         }

@@ -10,11 +10,13 @@ use crate::plot::series::Style;
 use crate::plot::{font, line_ends, palette};
 
 /// Where the panel is, from left to right; labels stand beyond it.
-pub(super) const PLOT: (i32, i32) = (72, 446);
+pub(super) const PLOT: (i32, i32) = (72, 440);
 /// Points keep off the panel's frame.
-const INSET: i32 = 10;
+pub(super) const INSET: i32 = 10;
+/// What is free for short bars between the panel and the lines to the labels.
+pub(super) const GAP: i32 = 14;
 /// Where the marks before the labels are.
-const LABEL_MARK: i32 = PLOT.1 + 28;
+const LABEL_MARK: i32 = PLOT.1 + 38;
 /// Where labels begin.
 const LABEL: i32 = LABEL_MARK + 10;
 /// What there is for a label.
@@ -146,7 +148,7 @@ impl Panel<'_> {
                 continue;
             };
             // From the line's end to the edge of the panel, and from there to the label.
-            let edge = (PLOT.1 + 4, label.from.1);
+            let edge = (PLOT.1 + GAP, label.from.1);
             let color = label.style.map_or(*color, |style| style.color);
             if label.from.0 < PLOT.1 - INSET {
                 let from = (label.from.0 + 8, label.from.1);

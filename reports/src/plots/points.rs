@@ -118,6 +118,15 @@ impl Subject<'_> {
         }
     }
 
+    /// What a size is.
+    pub(super) fn size_meaning(&self) -> &'static str {
+        match self.kernel {
+            "triad" => "n, of arrays of n² elements",
+            "fma-peak" => "n, of n blocks in each thread",
+            _ => "n, of n × n matrices",
+        }
+    }
+
     /// What the measured limit of these figures is.
     pub(super) fn peak_meaning(&self) -> &'static str {
         if self.unit == "GB/s" {
