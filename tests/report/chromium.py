@@ -16,6 +16,7 @@ NAMES = ["chromium", "chromium-browser", "google-chrome"]
 KEYS = {
     "Tab": {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9},
     "Enter": {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"},
+    "Delete": {"key": "Delete", "code": "Delete", "windowsVirtualKeyCode": 46},
     "Space": {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32, "text": " "},
 }
 
