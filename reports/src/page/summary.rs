@@ -113,7 +113,9 @@ fn ranked<'a>(survey: &'a Survey, work: &Work) -> Vec<Place<'a>> {
 }
 
 fn fastest(survey: &Survey, rows: &[Place]) -> Option<Fastest> {
-    let (group, row) = *rows.first().filter(|(_, row)| row.grade != Grade::Invalid)?;
+    let (group, row) = *rows
+        .first()
+        .filter(|(_, row)| row.grade != Grade::Invalid)?;
     let rate = Rate::new(group.flop, group.bytes);
     let median = rate.value(row.median?);
     let width = row.interval.map_or(0.02 * median, |interval| {
