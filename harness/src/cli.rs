@@ -11,6 +11,7 @@ mod export;
 pub mod history;
 mod import;
 mod measured;
+mod plot;
 mod report;
 mod run;
 mod topology;
@@ -31,6 +32,7 @@ pub use export::ExportArgs;
 pub use history::HistoryArgs;
 pub use import::ImportArgs;
 pub use measured::{ComparingArgs, MeasuredArgs};
+pub use plot::{Kind as PlotKind, PlotArgs};
 pub use report::{MaterialArgs, ReportArgs};
 pub use run::RunArgs;
 pub use topology::TopologyArgs;
@@ -74,6 +76,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Make one HTML page of records, to be read in any browser
     Report(ReportArgs),
+    /// Draw single plots of records as SVG or PNG
+    Plot(PlotArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -34,6 +34,7 @@ pub mod order;
 pub mod output;
 pub mod placement;
 pub mod plan;
+pub mod plot;
 pub mod precision;
 pub mod progress;
 pub mod records;
