@@ -6,5 +6,6 @@ mod examples;
 mod line_panel;
 mod names;
 mod points;
+pub mod roofline;
 pub mod scaling;
 mod sheet;
