@@ -32,8 +32,13 @@ impl Placer {
         }
     }
 
-    /// Writes the text at the first of these places where it lies on nothing. Returns whether there was one.
-    pub(crate) fn place(&mut self, scene: &mut Scene, text: &Text, places: &[(Point, Anchor)]) -> bool {
+    /// Writes the text at the first of these places where it lies on nothing. Returns it as it stands, if there was one.
+    pub(crate) fn place(
+        &mut self,
+        scene: &mut Scene,
+        text: &Text,
+        places: &[(Point, Anchor)],
+    ) -> Option<Text> {
         for (at, anchor) in places {
             let text = Text {
                 at: *at,
@@ -47,11 +52,11 @@ impl Placer {
             let is_free = |[l, t, r, b]: &[i32; 4]| right <= *l || *r <= left || bottom <= *t || *b <= top;
             if is_within && self.taken.iter().all(is_free) {
                 self.taken.push([left - 3, top, right + 3, bottom]);
-                scene.text(text);
-                return true;
+                scene.text(text.clone());
+                return Some(text);
             }
         }
-        false
+        None
     }
 }
 
@@ -84,7 +89,7 @@ mod tests {
         let mut placed = 0;
         for _ in 0..20 {
             let text = Text::new("label", (0, 0), 14);
-            placed += usize::from(placer.place(&mut scene, &text, &around((100, 100), 8, 14)));
+            placed += usize::from(placer.place(&mut scene, &text, &around((100, 100), 8, 14)).is_some());
         }
         assert!((4..20).contains(&placed), "{placed}");
         assert_texts_are_apart("labels", &scene);

@@ -1,4 +1,4 @@
-//! The roofline of each host whose limits were measured: its cases under what its arithmetic and its memory allow.
+//! The rooflines of each host whose limits were measured: its cases under what its arithmetic and its memory allow.
 //!
 //! The formulas and their source are in [`model`].
 
@@ -35,7 +35,7 @@ const ROOFS_MAX: usize = 6;
 /// Cases that a description tells.
 const DESCRIBED_MAX: usize = 12;
 
-/// One figure for each host with measured limits, with the cases of the largest number of threads that has limits.
+/// One figure for each host with measured limits and each type of elements, with the cases of as many threads as the fastest has.
 ///
 /// # Errors
 ///
@@ -45,7 +45,7 @@ pub fn figures(survey: &Survey) -> Figures {
     let mut models: Vec<(usize, Model)> = Vec::new();
     for (side, host) in survey.hosts.iter().enumerate() {
         let own: Vec<Point> = points.iter().filter(|point| point.row.side == side).copied().collect();
-        models.extend(model::of(host, &own).map(|model| (side, model)));
+        models.extend(model::of(host, &own).into_iter().map(|model| (side, model)));
     }
     if models.is_empty() {
         return Err(Missing(
@@ -69,7 +69,7 @@ pub fn figures(survey: &Survey) -> Figures {
         .collect())
 }
 
-/// Cases of one kernel and type: the largest first.
+/// Cases of one kernel: the largest first.
 struct Series<'m, 'a> {
     name: String,
     dots: Vec<&'m Dot<'a>>,
@@ -79,7 +79,7 @@ fn series<'m, 'a>(model: &'m Model<'a>) -> Vec<Series<'m, 'a>> {
     let blas = |dot: &Dot| dot.point.row.means.blas.clone();
     let has_libraries = model.dots.iter().any(|dot| blas(dot) != blas(&model.dots[0]));
     let name = |dot: &Dot| {
-        let title = dot.point.subject().title();
+        let title = dot.point.subject().kernel_title();
         if has_libraries { format!("{title}, {}", told(&blas(dot))) } else { title }
     };
     let mut all: Vec<Series> = Vec::new();
@@ -100,7 +100,8 @@ fn series<'m, 'a>(model: &'m Model<'a>) -> Vec<Series<'m, 'a>> {
 fn of_host(survey: &Survey, side: usize, model: &Model, left_out: usize, slugs: &mut Slugs) -> Figure {
     let host = points::side_name(survey, side);
     let threads = counted(model.threads, "thread");
-    let mut sheet = Sheet::new(&format!("Roofline of {host}, {threads}"));
+    let dtype = told(&model.dtype);
+    let mut sheet = Sheet::new(&format!("Roofline: {dtype}, {threads}, {host}"));
     let series = series(model);
     let drawn = &series[..series.len().min(SERIES_MAX)];
     let all_points: Vec<&Point> = drawn.iter().flat_map(|it| &it.dots).map(|dot| &dot.point).collect();
@@ -110,7 +111,7 @@ fn of_host(survey: &Survey, side: usize, model: &Model, left_out: usize, slugs: 
         format!(", {}", told(&dot.point.row.means.blas))
     });
     let has_libraries = model.dots.iter().any(|dot| dot.point.row.means.blas != model.dots[0].point.row.means.blas);
-    sheet.caption(&format!("Host {host}, {threads}{}.", if has_libraries { "" } else { &blas }));
+    sheet.caption(&format!("{dtype}, {threads}{}, host {host}.", if has_libraries { "" } else { &blas }));
     let flat = "Flat: measured multiply-adds in registers";
     sheet.caption(&match model.bandwidth {
         Some(_) => format!(
@@ -124,7 +125,7 @@ fn of_host(survey: &Survey, side: usize, model: &Model, left_out: usize, slugs: 
     );
     if model.left_out > 0 {
         sheet.caption(&format!(
-            "Not drawn: {} with other threads or of unknown traffic.",
+            "The threads are those of the fastest case; {} with other threads are not drawn.",
             counted(model.left_out, "case")
         ));
     }
@@ -139,7 +140,7 @@ fn of_host(survey: &Survey, side: usize, model: &Model, left_out: usize, slugs: 
         sheet.warning(&warning);
     }
     let description = description(&host, model);
-    sheet.finish(slugs.take(&format!("roofline {host}")), &description, table(model))
+    sheet.finish(slugs.take(&format!("roofline {dtype} {host}")), &description, table(model))
 }
 
 /// The picture's axes.
@@ -230,6 +231,13 @@ fn draw(sheet: &mut Sheet, model: &Model, drawn: &[Series]) {
     for (index, series) in drawn.iter().enumerate() {
         draw_series(scene, series, style(index), &axes, &mut placer);
     }
+    // A name is wanted more than a size.
+    for (index, series) in drawn.iter().enumerate() {
+        draw_name(scene, series, style(index), &axes, &mut placer);
+    }
+    for (index, series) in drawn.iter().enumerate() {
+        draw_sizes(scene, series, style(index), &axes, &mut placer);
+    }
     for (text, at) in ridges {
         let text = Text::new(text, at, SMALL_SIZE);
         let places = [0, 1, 2, 3].map(|row| {
@@ -264,9 +272,9 @@ fn draw_roofs(
         placer.take_line(from, to);
         if let Some(ridge) = model.ridge(roof) {
             scene.dashed(&[from, (from.0, axes.bottom)], 1, palette::AXIS, &[2, 3]);
-            let of = if has_one { String::new() } else { format!(" {}", told(&roof.dtype)) };
+            let of = if has_one { String::new() } else { format!(" {}", told(&roof.isa)) };
             ridges.push((format!("ridge{of}: {} flop/byte", figure(ridge)), (from.0, axes.bottom)));
-            placer.take_line((from.0, axes.bottom - 70), (from.0, axes.bottom));
+            placer.take_line(from, (from.0, axes.bottom));
         }
     }
     for roof in model.roofs.iter().take(ROOFS_MAX) {
@@ -294,13 +302,16 @@ fn draw_roofs(
 }
 
 fn roof_in_words(roof: &Roof) -> String {
-    format!("{} peak, {}: {} GFLOPS", told(&roof.dtype), told(&roof.isa), figure(roof.gflops))
+    format!("peak, {}: {} GFLOPS", told(&roof.isa), figure(roof.gflops))
 }
 
-/// The cases of a kernel: joined, the first one named, the others by their sizes as far as there is room.
+/// The cases of a kernel, joined.
 fn draw_series(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, placer: &mut Placer) {
-    let places: Vec<(i32, i32)> = series.dots.iter().map(|dot| axes.at(dot.intensity, dot.gflops)).collect();
+    let places = places(series, axes);
     scene.styled_line(&places, 1, style);
+    for ends in places.windows(2) {
+        placer.take_line(ends[0], ends[1]);
+    }
     for (dot, place) in series.dots.iter().zip(&places) {
         if dot.point.is_invalid() {
             scene.cross(*place, 5, palette::VERMILLION);
@@ -308,28 +319,65 @@ fn draw_series(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, pl
             scene.marker(*place, 4, style);
         }
     }
-    for (index, (dot, place)) in series.dots.iter().zip(&places).enumerate() {
-        let n = points::size(dot.point.n());
-        let label = if index == 0 {
-            let name = font::ellipsized(&series.name, TEXT_SIZE, NAME_ROOM);
-            format!("{name}, n = {n}")
-        } else {
-            n
-        };
-        let size = if index == 0 { TEXT_SIZE } else { SMALL_SIZE };
-        let text = Text::new(label, *place, size).colored(style.text);
-        let mut candidates = around(*place, 8, size);
-        if index == 0 {
-            // A name is wanted more than a size: further away is better than not at all.
-            candidates.extend(around(*place, 22, size));
-            candidates.extend(around(*place, 40, size));
+}
+
+fn places(series: &Series, axes: &Axes) -> Vec<(i32, i32)> {
+    let dots = series.dots.iter();
+    dots.map(|dot| axes.at(dot.intensity, dot.gflops)).collect()
+}
+
+/// The kernel's name at its largest case: beside it, or below the points with a line to it.
+fn draw_name(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, placer: &mut Placer) {
+    let (Some(dot), [place, ..]) = (series.dots.first(), &places(series, axes)[..]) else {
+        return;
+    };
+    let name = font::ellipsized(&series.name, TEXT_SIZE, NAME_ROOM);
+    let label = format!("{name}, n = {}", points::size(dot.point.n()));
+    let text = Text::new(label, *place, TEXT_SIZE).colored(style.text);
+    let mut candidates = around(*place, 8, TEXT_SIZE);
+    for row in 1..=12 {
+        let y = place.1 + 14 + 18 * row;
+        candidates.push(((place.0, y), Anchor::Middle));
+        candidates.push(((place.0.max(PLOT.1 - 40) + 36, y), Anchor::End));
+        candidates.push(((place.0 + 8, y), Anchor::Start));
+    }
+    let Some(text) = placer.place(scene, &text, &candidates) else {
+        return;
+    };
+    let (left, right) = text.extent();
+    let end = (place.0.clamp(left + 4, right.max(left + 4) - 4), text.at.1 - TEXT_SIZE / 2 - 1);
+    if end.1 - place.1 > 16 {
+        scene.line((place.0, place.1 + 6), end, 1, style.color);
+        placer.take_line((place.0, place.1 + 6), end);
+    }
+}
+
+/// The sizes of the other cases, as far as there is room for them.
+fn draw_sizes(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, placer: &mut Placer) {
+    /// Nearer to the last one that has a label, nobody could tell whose it is.
+    const APART: i32 = 24;
+    let places = places(series, axes);
+    let mut last = match places.first() {
+        Some(first) => *first,
+        None => return,
+    };
+    for (dot, place) in series.dots.iter().zip(&places).skip(1) {
+        if (place.0 - last.0).abs() < APART && (place.1 - last.1).abs() < APART {
+            continue;
         }
-        placer.place(scene, &text, &candidates);
+        let text = Text::new(points::size(dot.point.n()), *place, SMALL_SIZE).colored(style.text);
+        if placer.place(scene, &text, &around(*place, 8, SMALL_SIZE)).is_some() {
+            last = *place;
+        }
     }
 }
 
 fn description(host: &str, model: &Model) -> String {
-    let mut sentences = vec![format!("Roofline of {host} with {}", counted(model.threads, "thread"))];
+    let mut sentences = vec![format!(
+        "Roofline of {host} for {} with {}",
+        told(&model.dtype),
+        counted(model.threads, "thread")
+    )];
     sentences.extend(model.roofs.iter().map(roof_in_words));
     match model.bandwidth {
         Some(bandwidth) => sentences.push(format!("Memory bandwidth: {} GB/s", figure(bandwidth))),
@@ -337,10 +385,10 @@ fn description(host: &str, model: &Model) -> String {
     }
     for roof in &model.roofs {
         sentences.extend(model.ridge(roof).map(|ridge| {
-            let of = told(&roof.dtype);
             format!(
-                "Below {} flop/byte {of} is limited by memory, above it by arithmetic",
-                figure(ridge)
+                "Below {} flop/byte {} is limited by memory, above it by arithmetic",
+                figure(ridge),
+                told(&roof.isa)
             )
         }));
     }
@@ -380,7 +428,7 @@ fn table(model: &Model) -> Table {
     for roof in &model.roofs {
         table.row([
             "measured peak".to_owned(),
-            told(&roof.dtype),
+            told(&model.dtype),
             empty(),
             told(&roof.isa),
             empty(),

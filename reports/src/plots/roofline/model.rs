@@ -11,17 +11,14 @@
 //! - `lu-solve`: its operations over 2n² elements, A read and its factors written;
 //! - `fma-peak` moves nothing: it is a roof, and no point.
 
-use std::collections::BTreeMap;
-
 use results::limits::{FmaPeak, Limits};
 use results::survey::Host;
 
 use super::super::points::{Point, drawable};
 
-/// A roof: multiply-adds of one type and instruction set.
+/// A roof: multiply-adds with one instruction set.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Roof {
-    pub(super) dtype: String,
     pub(super) isa: String,
     pub(super) gflops: f64,
 }
@@ -35,17 +32,18 @@ pub(super) struct Dot<'a> {
     pub(super) gflops: f64,
 }
 
-/// A host's roofline.
+/// A host's roofline for one type of elements.
 pub(super) struct Model<'a> {
+    pub(super) dtype: String,
     /// Threads of the roofs and of the cases.
     pub(super) threads: usize,
-    /// The highest first, one of each type that the cases have, and of the best instruction set where that is another one.
+    /// The highest first, one for each instruction set that the cases use, and the processor's best where that is another one.
     pub(super) roofs: Vec<Roof>,
     /// 10⁹ bytes a second.
     pub(super) bandwidth: Option<f64>,
     pub(super) bandwidth_threads: usize,
     pub(super) dots: Vec<Dot<'a>>,
-    /// Cases with other threads, or whose traffic is not known.
+    /// Cases with other threads.
     pub(super) left_out: usize,
 }
 
@@ -62,10 +60,9 @@ impl Model<'_> {
 
     /// The roof above a case.
     pub(super) fn roof_of(&self, dot: &Dot) -> Option<&Roof> {
-        let work = &dot.point.group.work;
-        let of_type = || self.roofs.iter().filter(|roof| roof.dtype == work.dtype);
-        let same = of_type().find(|roof| roof.isa == dot.point.row.means.isa);
-        same.or_else(|| of_type().next_back())
+        let isa = &dot.point.row.means.isa;
+        let same = self.roofs.iter().find(|roof| roof.isa == *isa);
+        same.or_else(|| self.roofs.last())
     }
 
     /// Where a roof meets the slope, in operations for each byte.
@@ -74,67 +71,77 @@ impl Model<'_> {
     }
 }
 
-/// The roofline of a host; `None` when no limit of it was measured.
-pub(super) fn of<'a>(host: &Host, points: &[Point<'a>]) -> Option<Model<'a>> {
-    let limits = host.limits.as_ref()?;
-    let peaks: Vec<&FmaPeak> = limits
-        .fma_peaks
-        .iter()
-        .filter(|peak| peak.verified && drawable(peak.gflops).is_some())
+/// The rooflines of a host, one for each type of elements that was measured; none when no limit of it was.
+pub(super) fn of<'a>(host: &Host, points: &[Point<'a>]) -> Vec<Model<'a>> {
+    let Some(limits) = &host.limits else {
+        return Vec::new();
+    };
+    let mut dtypes: Vec<&str> = points.iter().map(|point| point.group.work.dtype.as_str()).collect();
+    dtypes.extend(limits.fma_peaks.iter().map(|peak| peak.dtype.as_str()));
+    dtypes.sort_unstable_by(|a, b| b.cmp(a));
+    dtypes.dedup();
+    let mut models: Vec<Model> = dtypes
+        .into_iter()
+        .filter_map(|dtype| of_type(limits, points, dtype))
         .collect();
+    // Limits of a type without cases are drawn only where there is nothing else.
+    if models.iter().any(|model| !model.dots.is_empty()) {
+        models.retain(|model| !model.dots.is_empty());
+    }
+    models
+}
+
+fn of_type<'a>(limits: &Limits, points: &[Point<'a>], dtype: &str) -> Option<Model<'a>> {
+    let is_sound = |peak: &&FmaPeak| peak.verified && drawable(peak.gflops).is_some();
+    let peaks = limits.fma_peaks.iter().filter(|peak| peak.dtype == dtype);
+    let peaks: Vec<&FmaPeak> = peaks.filter(is_sound).collect();
     let triad = limits.triad.as_ref().filter(|triad| triad.verified);
     let bandwidth = triad.and_then(|triad| drawable(triad.gb_per_s));
     if peaks.is_empty() && bandwidth.is_none() {
         return None;
     }
-    let threads = threads(&peaks, points, triad.map(|triad| triad.threads));
-    let mut dots: Vec<Dot> = points
-        .iter()
-        .filter(|point| point.threads() == threads)
-        .filter_map(dot)
-        .collect();
+    let of_type = points.iter().filter(|point| point.group.work.dtype == dtype);
+    let all: Vec<Dot> = of_type.filter_map(dot).collect();
+    let threads = threads(&peaks, &all, triad.map(|triad| triad.threads));
+    let count = all.len();
+    let mut dots: Vec<Dot> = all.into_iter().filter(|dot| dot.point.threads() == threads).collect();
     dots.sort_by(|a, b| b.gflops.total_cmp(&a.gflops));
     Some(Model {
+        dtype: dtype.to_owned(),
         threads,
-        roofs: roofs(limits, &dots, threads),
+        roofs: roofs(limits, dtype, &dots, threads),
         bandwidth,
         bandwidth_threads: triad.map_or(0, |triad| triad.threads),
-        left_out: points.len() - dots.len(),
+        left_out: count - dots.len(),
         dots,
     })
 }
 
-/// The most threads that have both roofs and cases, else the most that have roofs.
-fn threads(peaks: &[&FmaPeak], points: &[Point], of_triad: Option<usize>) -> usize {
-    let of_peaks = || peaks.iter().map(|peak| peak.threads);
-    let has_cases = |threads: &usize| points.iter().any(|point| point.threads() == *threads);
-    let both = of_peaks().filter(has_cases).max();
-    both.or_else(|| of_peaks().max()).or(of_triad).unwrap_or(1)
+/// The threads of the fastest case that has a roof: a host is shown at its best. Without one the most threads that have a roof.
+fn threads(peaks: &[&FmaPeak], dots: &[Dot], of_triad: Option<usize>) -> usize {
+    let has_roof = |dot: &&Dot| peaks.iter().any(|peak| peak.threads == dot.point.threads());
+    let fastest = dots
+        .iter()
+        .filter(has_roof)
+        .max_by(|a, b| a.gflops.total_cmp(&b.gflops))
+        .map(|dot| dot.point.threads());
+    let most = || peaks.iter().map(|peak| peak.threads).max();
+    fastest.or_else(most).or(of_triad).unwrap_or(1)
 }
 
-fn roofs(limits: &Limits, dots: &[Dot], threads: usize) -> Vec<Roof> {
-    let mut dtypes: Vec<&str> = dots.iter().map(|dot| dot.point.group.work.dtype.as_str()).collect();
-    if dtypes.is_empty() {
-        dtypes = limits.fma_peaks.iter().map(|peak| peak.dtype.as_str()).collect();
-    }
-    let mut wanted: BTreeMap<(&str, &str), f64> = BTreeMap::new();
-    for dtype in dtypes {
-        let of_cases = dots.iter().filter(|dot| dot.point.group.work.dtype == dtype);
-        let isas = of_cases.map(|dot| dot.point.row.means.isa.as_str());
-        for isa in isas.chain([limits.blas_isa.as_str(), limits.best_isa.as_str()]) {
-            if let Some(peak) = limits.peak(dtype, isa, threads) {
-                if let Some(gflops) = drawable(peak.gflops) {
-                    wanted.insert((dtype, isa), gflops);
-                }
-            }
-        }
-    }
-    let roof = |((dtype, isa), gflops): ((&str, &str), f64)| Roof {
-        dtype: dtype.to_owned(),
-        isa: isa.to_owned(),
-        gflops,
+fn roofs(limits: &Limits, dtype: &str, dots: &[Dot], threads: usize) -> Vec<Roof> {
+    let isas = dots.iter().map(|dot| dot.point.row.means.isa.as_str());
+    let mut isas: Vec<&str> = isas.chain([limits.blas_isa.as_str(), limits.best_isa.as_str()]).collect();
+    isas.sort_unstable();
+    isas.dedup();
+    let roof = |isa: &str| {
+        let peak = limits.peak(dtype, isa, threads)?;
+        Some(Roof {
+            isa: isa.to_owned(),
+            gflops: drawable(peak.gflops)?,
+        })
     };
-    let mut roofs: Vec<Roof> = wanted.into_iter().map(roof).collect();
+    let mut roofs: Vec<Roof> = isas.into_iter().filter_map(roof).collect();
     roofs.sort_by(|a, b| b.gflops.total_cmp(&a.gflops));
     roofs
 }
