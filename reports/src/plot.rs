@@ -11,6 +11,7 @@ pub(crate) mod font;
 pub(crate) mod line_ends;
 pub(crate) mod log_axis;
 pub(crate) mod palette;
+pub(crate) mod placer;
 mod raster;
 pub(crate) mod scale;
 pub(crate) mod scene;

@@ -12,6 +12,7 @@ mod names;
 mod points;
 pub mod ratios;
 pub mod samples;
+pub mod roofline;
 pub mod scaling;
 mod sheet;
 #[cfg(test)]
