@@ -330,7 +330,7 @@ fn threshold(case: &CaseOutcome, outcome: &GateOutcome) -> String {
 }
 
 /// A share that somebody asked for, in percent: however small, it is not 0.
-fn share(value: f64) -> String {
+pub(crate) fn share(value: f64) -> String {
     if value > 0.0 && value < 0.095 {
         let decimals = (-value.log10()).ceil().clamp(1.0, 300.0) as usize;
         format!("{value:.decimals$} %")
@@ -355,7 +355,7 @@ fn interval(case: &CaseOutcome, ratio: &Ratio) -> String {
 }
 
 /// A ratio with the digits that its interval leaves it.
-fn times(ratio: &Ratio, value: f64) -> String {
+pub(crate) fn times(ratio: &Ratio, value: f64) -> String {
     if !(0.001..1e4).contains(&value) {
         return format!("{value:.2e}");
     }

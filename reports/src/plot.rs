@@ -7,6 +7,7 @@ pub(crate) mod axis;
 #[cfg(test)]
 pub(crate) mod boxes;
 pub(crate) mod font;
+pub(crate) mod labels;
 pub(crate) mod line_ends;
 pub(crate) mod palette;
 mod raster;

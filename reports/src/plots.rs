@@ -2,6 +2,7 @@
 
 mod best;
 pub mod heat_map;
+mod host_names;
 pub mod hosts;
 pub mod ratios;
 pub mod samples;
