@@ -8,6 +8,7 @@ pub(crate) mod axis;
 pub(crate) mod boxes;
 pub(crate) mod dark;
 pub(crate) mod font;
+pub(crate) mod labels;
 pub(crate) mod line_ends;
 pub(crate) mod log_axis;
 pub(crate) mod palette;

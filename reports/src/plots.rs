@@ -5,6 +5,7 @@ pub mod by_size;
 #[cfg(test)]
 mod examples;
 pub mod heat_map;
+mod host_names;
 pub mod hosts;
 mod layout;
 mod line_panel;

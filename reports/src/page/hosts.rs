@@ -94,13 +94,9 @@ fn line(survey: &Survey, side: usize, host: &Host, best: Option<(&Group, &Row)>)
         Cell::text(of),
         Cell::number(share.map_or_else(|| "-".to_owned(), percent), share),
         figure(triad),
-        Cell::number(host.runs.len().to_string(), Some(host.runs.len() as f64)),
-        Cell::number(invalid.to_string(), Some(invalid as f64)).of_class(if invalid > 0 {
-            "bad"
-        } else {
-            ""
-        }),
-        Cell::text(short(&newest.replace('T', " "))),
+        Cell::number(runs, Some(host.runs.len() as f64))
+            .of_class(if invalid > 0 { "bad" } else { "" }),
+        Cell::text(short(&newest)).of_class("date"),
     ];
     Line { cells }
 }
