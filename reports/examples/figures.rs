@@ -1,12 +1,12 @@
 //! Draws the pictures of a report from the tests' data into a directory, for people to look at:
-//! `cargo run -p reports --example figures -- DIRECTORY [KIND]`.
+//! `cargo run -p reports --example figures -- DIRECTORY`.
 
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use reports::Figures;
-use reports::plots::{heat_map, hosts};
+use reports::plots::{heat_map, hosts, ratios, samples, trace};
 
 #[path = "../tests/fixtures/mod.rs"]
 mod fixtures;
@@ -18,6 +18,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, survey) in fixtures::plotted::surveys() {
         write(&directory, "hosts", name, &hosts::figures(&survey))?;
         write(&directory, "heat-map", name, &heat_map::figures(&survey))?;
+    }
+    for (name, record) in fixtures::traced::records() {
+        let records = [record];
+        write(&directory, "samples", name, &samples::figures(&records))?;
+        write(&directory, "trace", name, &trace::figures(&records))?;
+    }
+    for (name, comparison) in fixtures::compared::comparisons() {
+        write(&directory, "ratios", name, &ratios::figures(&[comparison]))?;
     }
     Ok(())
 }

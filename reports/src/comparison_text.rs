@@ -360,7 +360,7 @@ fn threshold(case: &CaseOutcome, outcome: &GateOutcome) -> String {
 }
 
 /// A share that somebody asked for, in percent: however small, it is not 0.
-fn share(value: f64) -> String {
+pub(crate) fn share(value: f64) -> String {
     if value > 0.0 && value < 0.095 {
         let decimals = (-value.log10()).ceil().clamp(1.0, 300.0) as usize;
         format!("{value:.decimals$} %")

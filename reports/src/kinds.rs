@@ -64,6 +64,10 @@ pub fn figures(name: &str, material: &Material) -> Figures {
     match name {
         "by-size" => plots::by_size::figures(survey),
         "scaling" => plots::scaling::figures(survey),
+        "roofline" => plots::roofline::figures(survey),
+        "samples" => plots::samples::figures(material.newest),
+        "trace" => plots::trace::figures(material.newest),
+        "ratios" => plots::ratios::figures(material.comparisons),
         "hosts" => plots::hosts::figures(survey),
         "heat-map" => plots::heat_map::figures(survey),
         _ => Err(Missing(format!("there is no plot '{name}' yet"))),

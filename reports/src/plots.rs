@@ -5,6 +5,7 @@ pub mod by_size;
 #[cfg(test)]
 mod examples;
 pub mod heat_map;
+mod host_names;
 pub mod hosts;
 mod layout;
 mod line_panel;
@@ -12,6 +13,7 @@ mod names;
 mod points;
 pub mod ratios;
 pub mod samples;
+pub mod roofline;
 pub mod scaling;
 mod sheet;
 #[cfg(test)]

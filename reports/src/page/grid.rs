@@ -87,6 +87,11 @@ pub(super) fn heads(titles: &[&str]) -> Vec<Head> {
 const FIGURE_ROWS_MAX: usize = 400;
 
 impl Grid {
+    /// Whether a column holds numbers.
+    fn is_number(&self, column: usize) -> bool {
+        self.columns.get(column).is_some_and(|head| head.is_number)
+    }
+
     /// A figure's table.
     pub(super) fn of_table(
         table: &Table,

@@ -39,8 +39,7 @@ pub(super) fn table(survey: &Survey, anchors: &mut Anchors) -> Grid {
             "#of peak",
             "#memory GB/s",
             "#runs",
-            "#invalid",
-            "newest run (UTC)",
+            "newest run",
         ]),
         rows: rows
             .map(|(side, (host, best))| line(survey, side, host, best))
@@ -82,22 +81,22 @@ fn line(survey: &Survey, side: usize, host: &Host, best: Option<(&Group, &Row)>)
     };
     let invalid = host.runs.iter().filter(|run| run.grade == Grade::Invalid);
     let invalid = invalid.count();
-    let newest: String = host.newest.started_utc.chars().take(16).collect();
+    let newest: String = host.newest.started_utc.chars().take(10).collect();
+    let runs = match invalid {
+        0 => host.runs.len().to_string(),
+        invalid => format!("{} ({invalid} INVALID)", host.runs.len()),
+    };
     let cells = vec![
         Cell::text(label(survey, side)).of_class("name"),
-        Cell::text(short(&host.newest.cpu_model)),
-        Cell::number(cores_text(host), Some(cores as f64)),
+        Cell::text(short(&host.newest.cpu_model)).of_class("wide"),
+        Cell::number(cores_text(host), (cores > 0).then_some(cores as f64)),
         figure(median.map(|median| rate.value(median))),
         Cell::text(of),
         Cell::number(share.map_or_else(|| "-".to_owned(), percent), share),
         figure(triad),
-        Cell::number(host.runs.len().to_string(), Some(host.runs.len() as f64)),
-        Cell::number(invalid.to_string(), Some(invalid as f64)).of_class(if invalid > 0 {
-            "bad"
-        } else {
-            ""
-        }),
-        Cell::text(short(&newest.replace('T', " "))),
+        Cell::number(runs, Some(host.runs.len() as f64))
+            .of_class(if invalid > 0 { "bad" } else { "" }),
+        Cell::text(short(&newest)).of_class("date"),
     ];
     Line { cells }
 }
@@ -106,7 +105,10 @@ fn line(survey: &Survey, side: usize, host: &Host, best: Option<(&Group, &Row)>)
 fn cores_text(host: &Host) -> String {
     let topology = &host.newest.topology;
     let [usable, there] = [topology.usable_physical_cores, topology.physical_cores];
-    let mut text = usable.to_string();
+    let mut text = match usable {
+        0 => "-".to_owned(),
+        usable => usable.to_string(),
+    };
     if usable < there {
         text = format!("{usable} of {there}");
     }

@@ -20,8 +20,9 @@ pub(super) struct Kind<'a> {
     /// The newest of them.
     pub(super) newest: &'a str,
     newest_utc: &'a str,
-    /// Runs that have one.
+    /// Runs that have one, the last of which is of this id.
     pub(super) runs: usize,
+    last_id: &'a str,
     /// Sides with such runs.
     pub(super) sides: Vec<usize>,
 }
@@ -40,11 +41,15 @@ pub(super) fn kinds(survey: &Survey) -> Vec<Kind<'_>> {
                         newest: warning,
                         newest_utc: &run.started_utc,
                         runs: 0,
+                        last_id: "",
                         sides: Vec::new(),
                     });
                 }
                 let kind = &mut kinds[at];
-                kind.runs += 1;
+                if kind.runs == 0 || kind.last_id != run.id {
+                    kind.runs += 1;
+                    kind.last_id = &run.id;
+                }
                 if kind.sides.last() != Some(&side) {
                     kind.sides.push(side);
                 }

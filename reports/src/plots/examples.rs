@@ -474,9 +474,11 @@ pub(super) fn check_all(kind: &str, figures: fn(&Survey) -> Figures) {
             assert_eq!(same.count(), 1, "{name}: {}", figure.name);
             save(kind, &name, figure);
         }
-        let again = figures(&survey).unwrap();
-        for (one, other) in drawn.iter().zip(&again) {
-            assert_eq!(one.svg().unwrap(), other.svg().unwrap(), "{name}");
+        if !name.starts_with("generated-") {
+            let again = figures(&survey).unwrap();
+            for (one, other) in drawn.iter().zip(&again) {
+                assert_eq!(one.svg().unwrap(), other.svg().unwrap(), "{name}");
+            }
         }
     }
 }
@@ -528,7 +530,8 @@ fn check(name: &str, figure: &Figure) {
 
 /// For looking at: `PLOT_GALLERY=DIR cargo test -p reports plots`.
 fn save(kind: &str, name: &str, figure: &Figure) {
-    if let Ok(directory) = std::env::var("PLOT_GALLERY") {
+    let is_shown = !name.starts_with("generated-") || name.ends_with('7');
+    if let Some(directory) = std::env::var_os("PLOT_GALLERY").filter(|_| is_shown) {
         let path = PathBuf::from(directory).join(format!("{kind}_{name}_{}", figure.name));
         std::fs::write(path.with_extension("png"), figure.png().unwrap()).unwrap();
     }

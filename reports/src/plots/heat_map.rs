@@ -11,7 +11,8 @@ use results::comparability::Work;
 use results::survey::Survey;
 
 use super::best::{Best, by_work, variant};
-use super::layout::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH, cell, name, named_apart};
+use super::host_names::HostNames;
+use super::layout::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH, brief, cell, name, named_apart};
 use crate::figure::{Figure, Figures, Missing, Table};
 use crate::figures::{counted, grouped, percent};
 use crate::plot::scene::{Anchor, Mark, Scene, Text};
@@ -20,17 +21,17 @@ use crate::plot::{font, palette};
 /// Pictures, of the kernels and types that most hosts and sizes have.
 const FIGURES_MAX: usize = 8;
 /// Columns and rows of a picture.
-const SIZES_MAX: usize = 12;
+const SIZES_MAX: usize = 10;
 const HOSTS_MAX: usize = 30;
 /// Rows of its table.
 const TABLE_MAX: usize = 200;
 
 /// Of two lines while the hosts are few.
 const ROOMY_MAX: usize = 16;
-const CELL_WIDTH_MAX: i32 = 74;
-const CELL_WIDTH_MIN: i32 = 39;
+const CELL_WIDTH_MAX: i32 = 96;
+const CELL_WIDTH_MIN: i32 = 47;
 /// Names have at least this much room.
-const NAME_ROOM_MIN: i32 = 130;
+const NAME_ROOM_MIN: i32 = 60;
 
 /// From these shares on, in percent, cells are darker.
 const LIMITS: [f64; 6] = [40.0, 50.0, 60.0, 70.0, 80.0, 90.0];
@@ -39,7 +40,7 @@ const LIMITS: [f64; 6] = [40.0, 50.0, 60.0, 70.0, 80.0, 90.0];
 ///
 /// # Errors
 ///
-/// [`Missing`] when there is nothing to lay side by side: no two figures of one kernel and type.
+/// [`Missing`] when no kernel and type has several hosts and several sizes.
 pub fn figures(survey: &Survey) -> Figures {
     let mut tables: BTreeMap<Kind, Grid> = BTreeMap::new();
     for (work, hosts) in by_work(survey) {
@@ -50,11 +51,11 @@ pub fn figures(survey: &Survey) -> Figures {
     }
     let mut tables: Vec<(Kind, Grid)> = tables
         .into_iter()
-        .filter(|(_, grid)| grid.cells.len() > 1)
+        .filter(|(_, grid)| grid.sizes().len() > 1 && grid.sides().len() > 1)
         .collect();
     if tables.is_empty() {
         return Err(Missing(
-            "no kernel has verified figures of several hosts or sizes".to_owned(),
+            "no kernel has verified figures of several hosts at several sizes".to_owned(),
         ));
     }
     tables.sort_by_key(|(_, grid)| Reverse(grid.cells.len()));
@@ -136,7 +137,7 @@ impl Grid<'_> {
         if self.has_peaks() {
             best.row.percent_of_peak
         } else {
-            let share = 100.0 * best.value / self.best_of(n)?;
+            let share = 100.0 * (best.value / self.best_of(n)?);
             share.is_finite().then_some(share)
         }
     }
@@ -190,14 +191,17 @@ struct Place {
 }
 
 impl Place {
-    fn of(columns: usize, rows: usize) -> Place {
+    fn of(columns: usize, rows: usize, names: &HostNames) -> Place {
         let room = WIDTH - 2 * MARGIN;
         let columns = i32::try_from(columns).unwrap_or(1).max(1);
-        let width = (room - NAME_ROOM_MIN) / columns;
-        let width = width.clamp(CELL_WIDTH_MIN, CELL_WIDTH_MAX);
+        let most = room - columns * CELL_WIDTH_MIN;
+        let name_room = (names.width(TEXT_SIZE, most) + 14)
+            .max(NAME_ROOM_MIN)
+            .min(most);
+        let width = ((room - name_room) / columns).clamp(CELL_WIDTH_MIN, CELL_WIDTH_MAX);
         let is_roomy = rows <= ROOMY_MAX;
         Place {
-            name_room: room - columns * width,
+            name_room,
             cell: (width, if is_roomy { 42 } else { 24 }),
             is_roomy,
         }
@@ -213,7 +217,8 @@ fn figure(survey: &Survey, kind: &Kind, grid: &Grid) -> Figure {
     let sizes = chosen(&all_sizes);
     let sides = &all_sides[..all_sides.len().min(HOSTS_MAX)];
     let scale = Scale::of(grid);
-    let place = Place::of(sizes.len(), sides.len());
+    let names = HostNames::of(survey, sides);
+    let place = Place::of(sizes.len(), sides.len(), &names);
     let title = format!("Hosts by sizes: {}", kind.title());
     let subtitle = format!(
         "{} by each host's fastest setting; darker: {}",
@@ -227,9 +232,8 @@ fn figure(survey: &Survey, kind: &Kind, grid: &Grid) -> Figure {
     let mut sheet = Sheet::titled(&title, &subtitle);
     head(&mut sheet, &place, &sizes);
     for side in sides {
-        let label = font::clean(&survey.comparison.sides[*side].label);
         let y = sheet.y + place.cell.1 / 2;
-        let label = font::shortened(&label, TEXT_SIZE, place.name_room - 12);
+        let label = font::shortened(names.name(*side), TEXT_SIZE, place.name_room - 12);
         let text = Text::new(label, (MARGIN, y), TEXT_SIZE);
         sheet.scene.text(text.colored(palette::INK));
         for (column, n) in sizes.iter().enumerate() {
@@ -239,7 +243,7 @@ fn figure(survey: &Survey, kind: &Kind, grid: &Grid) -> Figure {
         sheet.y += place.cell.1;
     }
     sheet.y += 12;
-    legend(&mut sheet, grid, &all_sizes);
+    legend(&mut sheet, grid, &all_sizes, &names.domain);
     left_out(
         &mut sheet,
         (all_sizes.len() - sizes.len(), all_sides.len() - sides.len()),
@@ -301,7 +305,11 @@ fn draw_cell(
         return;
     };
     let share = grid.share(key).filter(|_| !best.is_invalid());
-    let (fill, letters) = share.map_or((palette::WHITE, palette::VERMILLION_TEXT), shade);
+    let (fill, letters) = match share {
+        Some(share) => shade(share),
+        None if best.is_invalid() => (palette::WHITE, palette::VERMILLION_TEXT),
+        None => (palette::WHITE, palette::INK),
+    };
     scene.marks.push(Mark::Rect {
         from: (left, top),
         to: (right, bottom),
@@ -317,7 +325,7 @@ fn draw_cell(
             .colored(letters)
             .anchored(Anchor::Middle)
     };
-    let size = if place.cell.0 >= 48 {
+    let size = if place.cell.0 >= 52 {
         TEXT_SIZE
     } else {
         SMALL_SIZE
@@ -347,6 +355,8 @@ fn short_percent(share: f64) -> String {
 }
 
 fn frame(scene: &mut Scene, from: (i32, i32), to: (i32, i32), color: RGBColor) {
+    // Within its cell, so that it touches no other frame.
+    let (from, to) = ((from.0 + 1, from.1 + 1), (to.0 - 1, to.1 - 1));
     scene.marks.push(Mark::Path {
         points: vec![from, (to.0, from.1), to, (from.0, to.1), from],
         width: 2,
@@ -368,7 +378,7 @@ fn shade(share: f64) -> (RGBColor, RGBColor) {
 }
 
 /// The steps of lightness, and what else is marked.
-fn legend(sheet: &mut Sheet, grid: &Grid, sizes: &[usize]) {
+fn legend(sheet: &mut Sheet, grid: &Grid, sizes: &[usize], domain: &str) {
     const SWATCH: i32 = 46;
     let y = sheet.y;
     let mut x = MARGIN;
@@ -408,6 +418,9 @@ fn legend(sheet: &mut Sheet, grid: &Grid, sizes: &[usize]) {
     if !grid.has_peaks() {
         words.push_str("Not every figure has a measured peak to be held against. ");
     }
+    if !domain.is_empty() {
+        words = format!("{words}All names end in {}.", brief(domain));
+    }
     sheet.note(words.trim_end());
 }
 
@@ -438,7 +451,7 @@ fn description(survey: &Survey, kind: &Kind, grid: &Grid, sides: &[usize]) -> St
         grid.cells.len()
     );
     let valid = || grid.cells.iter().filter(|(_, best)| !best.is_invalid());
-    let label = |side: usize| cell(&survey.comparison.sides[side].label);
+    let label = |side: usize| brief(&survey.comparison.sides[side].label);
     if let Some(((side, n), best)) = valid().max_by(|a, b| a.1.value.total_cmp(&b.1.value)) {
         text = format!(
             "{text}. The highest is {} {} by {} at n = {}",

@@ -4,15 +4,17 @@
 //! that was measured beside the figure: what is left of it is what the host did not make of itself.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use results::comparability::{Means, Work};
 use results::grade::Grade;
 use results::survey::Survey;
 
 use super::best::{Best, by_work, interval_kinds, work_title};
+use super::host_names::HostNames;
 use super::layout::{
-    MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH, beyond, cell, name, named_apart, tick_labels,
-    whisker,
+    MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH, beyond, brief, cell, name, named_apart,
+    tick_labels, whisker,
 };
 use crate::compare::means_in_words;
 use crate::figure::{Figure, Figures, Missing, Table};
@@ -28,15 +30,13 @@ const HOSTS_MAX: usize = 30;
 /// Hosts in its table.
 const TABLE_MAX: usize = 200;
 
-/// Where names begin and how much room they have.
+/// Where names begin and how much room they have at the most.
 const NAME_X: i32 = MARGIN + 22;
-const NAME_ROOM: i32 = 172;
-/// Where the lanes begin; they end before the figures.
-const LANE_LEFT: i32 = 222;
-/// Where the figures' columns end.
-const VALUE_RIGHT: i32 = WIDTH - MARGIN;
-const SHARE_WIDTH: i32 = 62;
+const NAME_ROOM: i32 = 196;
+/// The columns of figures at the right.
+const SHARE_WIDTH: i32 = 74;
 const VALUE_WIDTH: i32 = 76;
+const REFERENCE: &str = "reference";
 
 /// One picture for each work that at least two hosts have done, those with the most hosts first.
 ///
@@ -53,13 +53,29 @@ pub fn figures(survey: &Survey) -> Figures {
             "no two hosts have a verified figure for the same kernel, size and type".to_owned(),
         ));
     }
-    // Among works of as many hosts the larger ones come first: they say most about a machine.
+    // Among works of as many hosts the larger ones come first, since they say most about a machine, but first one of each kernel and type.
     works.sort_by_key(|(work, hosts)| (Reverse(hosts.len()), Reverse(work.n)));
+    let mut seen: HashMap<(usize, &str, &str), usize> = HashMap::new();
+    let mut turns = Vec::new();
+    for (work, hosts) in works {
+        let turn = seen
+            .entry((hosts.len(), &work.kernel, &work.dtype))
+            .or_insert(0);
+        turns.push((*turn, work, hosts));
+        *turn += 1;
+    }
+    turns.sort_by_key(|(turn, _, hosts)| (Reverse(hosts.len()), *turn));
+    let mut works: Vec<(&Work, Vec<Best>)> = turns
+        .into_iter()
+        .map(|(_, work, hosts)| (work, hosts))
+        .collect();
     let left_out = works.len().saturating_sub(FIGURES_MAX);
     works.truncate(FIGURES_MAX);
-    let figures = works
-        .iter()
-        .map(|(work, hosts)| figure(survey, work, hosts, left_out));
+    let last = works.len() - 1;
+    let figures = works.iter().enumerate().map(|(index, (work, hosts))| {
+        let left_out = if index == last { left_out } else { 0 };
+        figure(survey, work, hosts, left_out)
+    });
     Ok(named_apart(figures.collect()))
 }
 
@@ -71,7 +87,13 @@ fn figure(survey: &Survey, work: &Work, hosts: &[Best], works_left_out: usize) -
         None => "each host with its fastest setting".to_owned(),
     };
     let mut sheet = Sheet::titled(&format!("Hosts at {}", work_title(work)), &subtitle);
-    let lane = Lane::of(&shown);
+    let sides: Vec<usize> = shown.iter().map(|(_, best)| best.row.side).collect();
+    let names = HostNames::of(survey, &sides);
+    let reference = survey.comparison.reference;
+    let lane = Lane::of(
+        &shown,
+        name_room(&names, &shown, common.is_none(), reference),
+    );
     lane.header(&mut sheet);
     let top = sheet.y;
     let height = if common.is_some() { 27 } else { 42 };
@@ -79,26 +101,28 @@ fn figure(survey: &Survey, work: &Work, hosts: &[Best], works_left_out: usize) -
     lane.grid(&mut sheet.scene, (top, bottom));
     for (rank, best) in &shown {
         let y = sheet.y + 13;
-        let is_reference = best.row.side == survey.comparison.reference;
-        let label = &survey.comparison.sides[best.row.side].label;
-        draw_name(&mut sheet.scene, y, *rank, label, is_reference);
+        let name = names.name(best.row.side);
+        draw_name(
+            &mut sheet.scene,
+            y,
+            (*rank, name, best.row.side == reference),
+            lane.name_room(),
+        );
         if common.is_none() {
-            draw_means(&mut sheet.scene, y + 17, best);
+            draw_means(&mut sheet.scene, y + 17, best, lane.name_room());
         }
         lane.draw(&mut sheet.scene, y, best);
         sheet.y += height;
     }
     lane.axis(&mut sheet);
-    caption(&mut sheet, survey, &shown);
+    caption(&mut sheet, &names, &shown);
     if hosts.len() > shown.len() {
         let more = counted(hosts.len() - shown.len(), "more host");
         sheet.note(&format!("{more} not drawn: the table goes on."));
     }
     if works_left_out > 0 {
-        let works = counted(works_left_out, "more work");
-        sheet.note(&format!(
-            "{works} done by several hosts: the tables of cases have them."
-        ));
+        let cases = counted(works_left_out, "more case");
+        sheet.note(&format!("{cases} of several hosts not drawn."));
     }
     let n = work.n.to_string();
     sheet.finished(
@@ -135,32 +159,58 @@ fn common_means<'a>(shown: &[(Option<usize>, Best<'a>)]) -> Option<&'a Means> {
     is_common.then_some(first)
 }
 
-fn draw_name(scene: &mut Scene, y: i32, rank: Option<usize>, label: &str, is_reference: bool) {
+/// The room that names, and where they are told the settings, take.
+fn name_room(
+    names: &HostNames,
+    shown: &[(Option<usize>, Best)],
+    with_settings: bool,
+    reference: usize,
+) -> i32 {
+    let sign = font::width(REFERENCE, SMALL_SIZE) + 8;
+    let of_reference = font::width(names.name(reference), TEXT_SIZE) + sign;
+    let settings = shown.iter().filter(|_| with_settings).map(|(_, best)| {
+        font::width(
+            &font::shortened(&setting(&best.row.means), SMALL_SIZE, NAME_ROOM),
+            SMALL_SIZE,
+        )
+    });
+    let room = settings.max().unwrap_or(0);
+    room.max(of_reference)
+        .max(names.width(TEXT_SIZE, NAME_ROOM))
+        .min(NAME_ROOM)
+}
+
+/// A host's rank, its name, and whether it is the reference.
+fn draw_name(scene: &mut Scene, y: i32, host: (Option<usize>, &str, bool), room: i32) {
+    let (rank, name, is_reference) = host;
     if let Some(rank) = rank {
         let at = (NAME_X - 6, y);
         scene.text(Text::new(rank.to_string(), at, SMALL_SIZE).anchored(Anchor::End));
     }
-    let sign = "reference";
     let room = if is_reference {
-        NAME_ROOM - font::width(sign, SMALL_SIZE) - 8
+        room - font::width(REFERENCE, SMALL_SIZE) - 8
     } else {
-        NAME_ROOM
+        room
     };
-    let label = font::shortened(&font::clean(label), TEXT_SIZE, room);
-    let text = Text::new(label, (NAME_X, y), TEXT_SIZE).colored(palette::INK);
+    let name = font::shortened(name, TEXT_SIZE, room);
+    let text = Text::new(name, (NAME_X, y), TEXT_SIZE).colored(palette::INK);
     let end = text.extent().1;
     scene.text(text);
     if is_reference {
-        let text = Text::new(sign, (end + 8, y), SMALL_SIZE);
+        let text = Text::new(REFERENCE, (end + 8, y), SMALL_SIZE);
         scene.text(text.colored(palette::BLUE_TEXT));
     }
 }
 
-fn draw_means(scene: &mut Scene, y: i32, best: &Best) {
-    let words = font::clean(&means_in_words(&best.row.means));
-    // What is to be known of its threads stands first.
-    let words = font::ellipsized(&words, SMALL_SIZE, LANE_LEFT - NAME_X - 10);
+fn draw_means(scene: &mut Scene, y: i32, best: &Best, room: i32) {
+    let words = font::shortened(&setting(&best.row.means), SMALL_SIZE, room);
     scene.text(Text::new(words, (NAME_X, y), SMALL_SIZE));
+}
+
+/// What people choose of the means; the table has the rest.
+fn setting(means: &Means) -> String {
+    let threads = counted(means.threads, "thread");
+    font::clean(&format!("{threads}, {}", means.blas))
 }
 
 /// What the lanes of all hosts share: one axis, and whether there is a column for the share of the peak.
@@ -173,7 +223,7 @@ struct Lane {
 }
 
 impl Lane {
-    fn of(shown: &[(Option<usize>, Best)]) -> Lane {
+    fn of(shown: &[(Option<usize>, Best)], name_room: i32) -> Lane {
         let values = shown.iter().flat_map(|(_, best)| {
             let interval = best.interval().map(|(_, high)| high);
             [Some(best.value), interval, best.peak()]
@@ -186,16 +236,20 @@ impl Lane {
             axis: Axis::from_zero(values.flatten()),
             unit: shown.first().map_or("GFLOPS", |(_, best)| best.rate.unit),
             has_shares,
-            x: (LANE_LEFT, VALUE_RIGHT - figures - 14),
+            x: (NAME_X + name_room + 12, WIDTH - MARGIN - figures - 14),
         }
     }
 
+    fn name_room(&self) -> i32 {
+        self.x.0 - 12 - NAME_X
+    }
+
     fn share_right(&self) -> i32 {
-        VALUE_RIGHT
+        WIDTH - MARGIN
     }
 
     fn value_right(&self) -> i32 {
-        VALUE_RIGHT - if self.has_shares { SHARE_WIDTH } else { 0 }
+        self.share_right() - if self.has_shares { SHARE_WIDTH } else { 0 }
     }
 
     /// What the columns of figures hold.
@@ -245,7 +299,11 @@ impl Lane {
         } else {
             beyond(scene, (self.x.1, y), true, palette::BLUE);
         }
-        let figure = Text::new(best.figure(best.value), (self.value_right(), y), TEXT_SIZE);
+        let mut figure = best.figure(best.value);
+        if font::width(&figure, TEXT_SIZE) > VALUE_WIDTH {
+            figure = format!("{:.1e}", best.value);
+        }
+        let figure = Text::new(figure, (self.value_right(), y), TEXT_SIZE);
         scene.text(figure.colored(palette::INK).anchored(Anchor::End));
         if let Some(share) = best.row.percent_of_peak {
             let text = Text::new(share_in_words(share), (self.share_right(), y), TEXT_SIZE);
@@ -293,15 +351,15 @@ fn graded(scene: &mut Scene, (x, y): Point, grade: Grade) {
 
 /// A share that is beyond all reason is not spelled out.
 fn share_in_words(share: f64) -> String {
-    if share.abs() < 9999.5 {
+    if share.abs() < 999.5 {
         percent(share)
     } else {
-        "> 9999 %".to_owned()
+        "> 999 %".to_owned()
     }
 }
 
 /// What the marks mean, only those that there are.
-fn caption(sheet: &mut Sheet, survey: &Survey, shown: &[(Option<usize>, Best)]) {
+fn caption(sheet: &mut Sheet, names: &HostNames, shown: &[(Option<usize>, Best)]) {
     let has = |grade: Grade| shown.iter().any(|(_, best)| best.row.grade == grade);
     let mut x = MARGIN + 6;
     let y = sheet.y + SMALL_SIZE / 2;
@@ -310,13 +368,19 @@ fn caption(sheet: &mut Sheet, survey: &Survey, shown: &[(Option<usize>, Best)]) 
         (Grade::Quick, "QUICK: not sure to be found again"),
         (Grade::Invalid, "INVALID: not what it does, no rank"),
     ];
-    for (grade, words) in entries.into_iter().filter(|(grade, _)| has(*grade)) {
+    let all_valid = shown.iter().all(|(_, best)| best.row.grade == Grade::Valid);
+    let entries = entries
+        .into_iter()
+        .filter(|(grade, _)| has(*grade) && !all_valid);
+    for (grade, words) in entries {
         graded(&mut sheet.scene, (x, y), grade);
         let text = Text::new(words, (x + 12, y), SMALL_SIZE);
         x = text.extent().1 + 24;
         sheet.scene.text(text);
     }
-    sheet.y += SMALL_SIZE + 8;
+    if !all_valid {
+        sheet.y += SMALL_SIZE + 8;
+    }
     let best: Vec<Best> = shown.iter().map(|(_, best)| *best).collect();
     let mut words = "Median of each host's runs.".to_owned();
     let kinds = interval_kinds(&best);
@@ -329,24 +393,20 @@ fn caption(sheet: &mut Sheet, survey: &Survey, shown: &[(Option<usize>, Best)]) 
         );
     }
     let runs: usize = best.iter().map(|best| best.row.runs).sum();
+    let grade = if all_valid { ", all VALID" } else { "" };
     words = format!(
-        "{words} {}, {}.",
+        "{words} {}, {}{grade}.",
         counted(best.len(), "host"),
         counted(runs, "run")
     );
-    let label = font::clean(&survey.comparison.sides[survey.comparison.reference].label);
-    if best
-        .iter()
-        .any(|best| best.row.side == survey.comparison.reference)
-    {
-        let label = font::shortened(&label, SMALL_SIZE, 200);
-        words = format!("{words} Reference: {label}.");
+    if !names.domain.is_empty() {
+        words = format!("{words} All names end in {}.", brief(&names.domain));
     }
     sheet.note(&words);
 }
 
 fn description(survey: &Survey, work: &Work, hosts: &[Best]) -> String {
-    let label = |best: &Best| cell(&survey.comparison.sides[best.row.side].label);
+    let label = |best: &Best| brief(&survey.comparison.sides[best.row.side].label);
     let told = |best: &Best| {
         let figure = best.figure(best.value);
         let share = best.row.percent_of_peak.map_or_else(String::new, |share| {

@@ -140,6 +140,16 @@ pub(super) fn named_apart(mut figures: Vec<Figure>) -> Vec<Figure> {
     figures
 }
 
+/// A record's text as it stands in a sentence.
+pub(super) fn brief(text: &str) -> String {
+    const CHARS_MAX: usize = 60;
+    let text = font::clean(text);
+    if text.chars().count() <= CHARS_MAX {
+        return text;
+    }
+    text.chars().take(CHARS_MAX).chain(['…']).collect()
+}
+
 /// A record's text as it stands in a cell of a table.
 pub(super) fn cell(text: &str) -> String {
     const CHARS_MAX: usize = 300;

@@ -99,7 +99,16 @@ impl<'a> Point<'a> {
 impl Subject<'_> {
     /// For example `matmul-norm, f64`.
     pub(super) fn title(&self) -> String {
-        let mut title = format!("{}, {}", told(self.kernel), told(self.dtype));
+        self.described(&format!("{}, {}", told(self.kernel), told(self.dtype)))
+    }
+
+    /// The same without the type.
+    pub(super) fn kernel_title(&self) -> String {
+        self.described(&told(self.kernel))
+    }
+
+    fn described(&self, name: &str) -> String {
+        let mut title = name.to_owned();
         if self.version != 1 {
             title = format!("{title}, version {}", self.version);
         }

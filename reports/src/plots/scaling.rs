@@ -36,8 +36,6 @@ const EFFICIENCY_HEIGHT: i32 = 130;
 const IDEAL_MAX: f64 = 2.5;
 /// The least distance of two numbers of threads on a linear axis, as a share of it.
 const APART_MIN: f64 = 0.025;
-/// Points of a line that a curved ideal is drawn by.
-const IDEAL_STEPS: usize = 64;
 
 /// One figure for each host, kernel and type that were measured with two numbers of threads or more, at the largest such size: a
 /// line for each library.
@@ -311,30 +309,21 @@ fn draw(
     draw_efficiency(sheet, &scale, &counts, series, boundaries);
 }
 
-/// The ideal at the numbers of threads and between them.
+/// The ideal: straight up to the physical cores, and on from there, on either kind of axes.
 fn ideal(series: &Series, counts: &[f64], boundaries: &[Boundary]) -> Vec<LinePoint> {
     let first = series
         .points
         .first()
         .map_or(1.0, |point| point.threads() as f64);
     let last = counts.last().copied().unwrap_or(first);
-    let cores = boundaries::cores(boundaries).unwrap_or(last);
+    let cores = boundaries::cores(boundaries).unwrap_or(last).clamp(first, last);
     let at = |threads: f64| LinePoint {
         x: threads,
-        y: series.base() * threads.min(cores.max(first)),
+        y: series.base() * threads.min(cores),
         interval: None,
         is_invalid: false,
     };
-    let steps = (0..=IDEAL_STEPS).map(|step| {
-        // Even on a logarithmic axis, and dense enough on a linear one.
-        first * (last / first).powf(step as f64 / IDEAL_STEPS as f64)
-    });
-    let mut steps: Vec<f64> = steps
-        .chain([cores])
-        .filter(|at| (first..=last).contains(at))
-        .collect();
-    steps.sort_by(f64::total_cmp);
-    steps.into_iter().map(at).collect()
+    [first, cores, last].map(at).into()
 }
 
 /// Logarithmic where the numbers of threads are: only then is the ideal a straight line.
@@ -397,17 +386,22 @@ fn draw_ideals(
     labels: &mut Vec<EndLabel>,
 ) {
     for ideal in ideals {
-        let within: Vec<LinePoint> = ideal
-            .iter()
-            .copied()
-            .filter(|point| panel.y.holds(point.y))
-            .collect();
+        let mut within: Vec<LinePoint> = ideal.iter().copied().filter(|point| panel.y.holds(point.y)).collect();
+        let is_cut = within.len() < ideal.len();
+        if let (true, Vertical::Linear(axis), [first, ..]) = (is_cut, &panel.y, &within[..]) {
+            let exit = LinePoint {
+                x: axis.max / first.y * first.x,
+                y: axis.max,
+                ..*first
+            };
+            within.push(exit);
+        }
         let places = panel.places(&within);
         sheet.scene.dashed(&places, 1, palette::AXIS, &[7, 4]);
         let ([.., last], [_]) = (&places[..], ideals) else {
             continue;
         };
-        if within.len() < ideal.len() {
+        if is_cut {
             // It leaves the panel on its way.
             let at = (last.0.min(PLOT.1 - 50) + 8, panel.top + 10);
             sheet.scene.text(Text::new("ideal", at, TEXT_SIZE));
