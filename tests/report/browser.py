@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import zipfile
 from pathlib import Path
@@ -89,6 +90,18 @@ def named(label):
     """The host and commit that a label names; no commit where the host has one state only."""
     found = re.fullmatch(r"(.*?)(?: \(commit (\w+)\))?", label)
     return found[1], found[2]
+
+
+class Timed(unittest.TextTestResult):
+    """Says of each test how long it took: the browser is not to become what everybody waits for."""
+
+    def startTest(self, test):
+        self.begin_s = time.monotonic()
+        super().startTest(test)
+
+    def addSuccess(self, test):
+        unittest.TestResult.addSuccess(self, test)
+        self.stream.writeln(f"ok ({time.monotonic() - self.begin_s:.1f} s)")
 
 
 class InBrowser(unittest.TestCase):
@@ -476,7 +489,7 @@ def main():
         BENCH = Path(sys.argv.pop(1)).resolve()
     if shutil.which(str(BENCH)) is None:
         sys.exit(f"cannot find {BENCH}: it is built by `make target/release/bench`")
-    unittest.main(verbosity=2)
+    unittest.main(testRunner=unittest.TextTestRunner(verbosity=2, resultclass=Timed))
 
 
 if __name__ == "__main__":
