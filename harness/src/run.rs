@@ -224,7 +224,7 @@ fn interruption(plan: &Plan, journal: Option<&Journal>, signal: i32, done: usize
         format!(
             "; go on with {} run --resume {}",
             software::as_typed(),
-            output::as_word(&journal.path().to_string_lossy())
+            reports::shell_word(&journal.path().to_string_lossy())
         )
     });
     let failure = Failure::new(

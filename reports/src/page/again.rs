@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{PageData, cut, label};
+use crate::shell_word;
 
 /// Commands that a page lists, and hosts that it names for each.
 const COMMANDS_MAX: usize = 20;
@@ -52,23 +53,6 @@ pub(super) fn again(data: &PageData) -> Vec<Command> {
 
 /// Words as a shell takes them.
 fn shell_line(words: &[String]) -> String {
-    // No shell passes a zero byte on: such a word is not one that was typed.
-    let words = words.iter().map(|word| word.replace('\0', ""));
-    let quoted = words.map(|word| match shlex::try_quote(&word) {
-        Ok(quoted) => quoted.into_owned(),
-        Err(_) => String::new(),
-    });
-    cut(&quoted.collect::<Vec<_>>().join(" "), LENGTH_MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted() {
-        let words = ["bench", "--size", "1000,2000", "my file; $(x)", "a\0b"].map(str::to_owned);
-        let line = shell_line(&words);
-        assert_eq!(line, "bench --size 1000,2000 'my file; $(x)' ab");
-    }
+    let words = words.iter().map(|word| shell_word(word));
+    cut(&words.collect::<Vec<_>>().join(" "), LENGTH_MAX)
 }

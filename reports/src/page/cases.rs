@@ -80,7 +80,12 @@ fn line(comparison: &Comparison, group: &Group, row: &Row) -> Line {
             ),
         };
         let is_bad = *column == Column::Grade && row.grade == Grade::Invalid;
-        Cell::number(text.trim_end(), value).of_class(if is_bad { "bad" } else { "" })
+        let cell = Cell::number(text.trim_end(), value).of_class(if is_bad { "bad" } else { "" });
+        if column.is_text() {
+            cell.among_words()
+        } else {
+            cell
+        }
     });
     Line {
         cells: cells.collect(),

@@ -38,6 +38,8 @@ pub(super) struct Line {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
     pub(super) text: String,
+    /// Whether it stands to the right, as numbers do.
+    pub(super) is_number: bool,
     /// By what it is sorted; `None` for texts.
     pub(super) value: Option<f64>,
     /// How it is set off: `""`, or a class of the style sheet.
@@ -57,8 +59,17 @@ impl Cell {
     pub(super) fn number(text: impl Into<String>, value: Option<f64>) -> Self {
         Self {
             text: text.into(),
+            is_number: true,
             value: value.filter(|value| value.is_finite()),
             ..Self::default()
+        }
+    }
+
+    /// The same among words, to the left.
+    pub(super) fn among_words(self) -> Self {
+        Self {
+            is_number: false,
+            ..self
         }
     }
 
@@ -87,11 +98,6 @@ pub(super) fn heads(titles: &[&str]) -> Vec<Head> {
 const FIGURE_ROWS_MAX: usize = 400;
 
 impl Grid {
-    /// Whether a column holds numbers.
-    fn is_number(&self, column: usize) -> bool {
-        self.columns.get(column).is_some_and(|head| head.is_number)
-    }
-
     /// A figure's table.
     pub(super) fn of_table(
         table: &Table,
@@ -103,7 +109,8 @@ impl Grid {
             let text = crate::clean(text);
             let value = is_number.then(|| leading_number(&text)).flatten();
             Cell {
-                value,
+                is_number,
+                value: value.filter(|value| value.is_finite()),
                 text,
                 class: "",
             }

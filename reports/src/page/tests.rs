@@ -147,11 +147,11 @@ fn a_page_has_all_of_its_parts() {
     let fastest: Vec<String> = all(&page, ".card .host").into_iter().map(text).collect();
     assert_eq!(fastest, ["epyc"]);
     assert_eq!(text(all(&page, ".lead")[0]), "2 hosts, 3 runs from 2026-01-02 to 2026-01-04");
-    let medians: Vec<&str> = all(&page, "#cases .case-table:nth-of-type(1) td[data-value]:nth-of-type(2)")
+    let medians: Vec<&str> = all(&page, "#cases .case-table td:nth-child(2)")
         .iter()
         .filter_map(|cell| cell.attr("data-value"))
         .collect();
-    assert_eq!(medians, ["251", "100"]);
+    assert_eq!(medians, ["251", "100", "251", "100"]);
 }
 
 #[test]
