@@ -224,7 +224,9 @@ class Page:
     def screenshot(self, path, box):
         """A picture of a part of the page: left, top, width and height."""
         clip = dict(zip(("x", "y", "width", "height"), box), scale=1)
-        shot = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
+        shot = self.call(
+            "Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True, optimizeForSpeed=True
+        )
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def pdf(self):
