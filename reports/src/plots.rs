@@ -1,6 +1,7 @@
 //! The pictures of a report, one file each: from a survey of records to figures, or to the reason why there are none.
 
 pub mod by_size;
+pub mod energy;
 #[cfg(test)]
 mod examples;
 mod line_panel;

@@ -32,20 +32,27 @@ impl Placer {
         }
     }
 
-    /// Writes the text at the first of these places where it lies on nothing. Returns it as it stands, if there was one.
+    /// Writes the text at the first of these places where it lies on nothing, with so much room before it. Returns it as it stands, if
+    /// there was one.
     pub(crate) fn place(
         &mut self,
         scene: &mut Scene,
         text: &Text,
+        room_before: i32,
         places: &[(Point, Anchor)],
     ) -> Option<Text> {
         for (at, anchor) in places {
+            let shift = match anchor {
+                Anchor::Start => room_before,
+                Anchor::Middle => room_before / 2,
+                Anchor::End => 0,
+            };
             let text = Text {
-                at: *at,
+                at: (at.0 + shift, at.1),
                 anchor: *anchor,
                 ..text.clone()
             };
-            let (left, right) = text.extent();
+            let (left, right) = (text.extent().0 - room_before, text.extent().1);
             let (top, bottom) = (text.at.1 - text.size / 2 - 1, text.at.1 + text.size * 2 / 5 + 2);
             let [l, t, r, b] = self.bounds;
             let is_within = left >= l && top >= t && right <= r && bottom <= b;
@@ -89,7 +96,7 @@ mod tests {
         let mut placed = 0;
         for _ in 0..20 {
             let text = Text::new("label", (0, 0), 14);
-            placed += usize::from(placer.place(&mut scene, &text, &around((100, 100), 8, 14)).is_some());
+            placed += usize::from(placer.place(&mut scene, &text, 6, &around((100, 100), 8, 14)).is_some());
         }
         assert!((4..20).contains(&placed), "{placed}");
         assert_texts_are_apart("labels", &scene);

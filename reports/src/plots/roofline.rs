@@ -30,6 +30,8 @@ const HEIGHT: i32 = 380;
 const LABEL_ROOM: i32 = 300;
 /// Letters of a name in a label.
 const NAME_ROOM: i32 = 150;
+/// Room for the mark before a name.
+const NAME_MARK: i32 = 16;
 /// Roofs that are drawn.
 const ROOFS_MAX: usize = 6;
 /// Cases that a description tells.
@@ -123,6 +125,9 @@ fn of_host(survey: &Survey, side: usize, model: &Model, left_out: usize, slugs: 
     sheet.caption(
         "Intensity: operations over the bytes that must move at least (each matrix once). Model: Williams et al. 2009.",
     );
+    if model.dots.is_empty() {
+        sheet.caption("No case of it has a known intensity.");
+    }
     if model.left_out > 0 {
         sheet.caption(&format!(
             "The threads are those of the fastest case; {} with other threads are not drawn.",
@@ -168,7 +173,7 @@ impl Axes {
         let (low, high) = ends(rates).unwrap_or((1.0, 1.0));
         Self {
             x: LogAxis::between(ends_x.0, ends_x.1),
-            y: LogAxis::between(drawable(low / 1.3).unwrap_or(low), drawable(high * 2.0).unwrap_or(high)),
+            y: LogAxis::between(drawable(low / 1.3).unwrap_or(low), drawable(high * 1.7).unwrap_or(high)),
             ends: ends_x,
             top,
             bottom: top + HEIGHT,
@@ -244,7 +249,7 @@ fn draw(sheet: &mut Sheet, model: &Model, drawn: &[Series]) {
             let y = axes.bottom - 14 - 18 * row;
             [((at.0 + 6, y), Anchor::Start), ((at.0 - 6, y), Anchor::End)]
         });
-        placer.place(scene, &text, places.as_flattened());
+        placer.place(scene, &text, 0, places.as_flattened());
     }
     sheet.y = end + 14;
 }
@@ -282,7 +287,7 @@ fn draw_roofs(
         let label = font::ellipsized(&roof_in_words(roof), SMALL_SIZE, LABEL_ROOM);
         let text = Text::new(label, (0, 0), SMALL_SIZE).colored(palette::INK);
         let places = [((PLOT.1 - 4, y - 11), Anchor::End), ((PLOT.1 - 4, y + 12), Anchor::End)];
-        placer.place(scene, &text, &places);
+        placer.place(scene, &text, 0, &places);
     }
     if let Some(bandwidth) = model.bandwidth {
         let text = Text::new(format!("memory {} GB/s", figure(bandwidth)), (0, 0), SMALL_SIZE);
@@ -296,7 +301,7 @@ fn draw_roofs(
                 [((x - 10, y - 8), Anchor::End), ((x + 10, y + 10), Anchor::Start)]
             })
             .collect();
-        placer.place(scene, &text.colored(palette::INK), &places);
+        placer.place(scene, &text.colored(palette::INK), 0, &places);
     }
     ridges
 }
@@ -326,7 +331,7 @@ fn places(series: &Series, axes: &Axes) -> Vec<(i32, i32)> {
     dots.map(|dot| axes.at(dot.intensity, dot.gflops)).collect()
 }
 
-/// The kernel's name at its largest case: beside it, or below the points with a line to it.
+/// The kernel's name at its largest case: beside it, or below the points.
 fn draw_name(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, placer: &mut Placer) {
     let (Some(dot), [place, ..]) = (series.dots.first(), &places(series, axes)[..]) else {
         return;
@@ -341,14 +346,9 @@ fn draw_name(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, plac
         candidates.push(((place.0.max(PLOT.1 - 40) + 36, y), Anchor::End));
         candidates.push(((place.0 + 8, y), Anchor::Start));
     }
-    let Some(text) = placer.place(scene, &text, &candidates) else {
-        return;
-    };
-    let (left, right) = text.extent();
-    let end = (place.0.clamp(left + 4, right.max(left + 4) - 4), text.at.1 - TEXT_SIZE / 2 - 1);
-    if end.1 - place.1 > 16 {
-        scene.line((place.0, place.1 + 6), end, 1, style.color);
-        placer.take_line((place.0, place.1 + 6), end);
+    // The mark before it says whose name it is, wherever it stands.
+    if let Some(text) = placer.place(scene, &text, NAME_MARK, &candidates) {
+        scene.marker((text.extent().0 - NAME_MARK / 2 - 2, text.at.1), 4, style);
     }
 }
 
@@ -366,7 +366,7 @@ fn draw_sizes(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, pla
             continue;
         }
         let text = Text::new(points::size(dot.point.n()), *place, SMALL_SIZE).colored(style.text);
-        if placer.place(scene, &text, &around(*place, 8, SMALL_SIZE)).is_some() {
+        if placer.place(scene, &text, 0, &around(*place, 8, SMALL_SIZE)).is_some() {
             last = *place;
         }
     }
