@@ -34,7 +34,9 @@ impl LogAxis {
         };
         let ticks = tick_values(low, high);
         let is_plain = low >= 9.9e-4 && high < 1e6;
-        let ticks = ticks.into_iter().map(|value| (value, label(value, is_plain)));
+        let ticks = ticks
+            .into_iter()
+            .map(|value| (value, label(value, is_plain)));
         LogAxis {
             low,
             high,
@@ -63,7 +65,11 @@ fn tick_values(low: f64, high: f64) -> Vec<f64> {
     let powers = (first..=last).filter(|power| power.rem_euclid(every) == 0);
     let within = |value: &f64| (low * (1.0 - 1e-9)..=high * (1.0 + 1e-9)).contains(value);
     let ticks: Vec<f64> = powers
-        .flat_map(|power| factors.iter().map(move |factor| factor * 10.0_f64.powi(power)))
+        .flat_map(|power| {
+            factors
+                .iter()
+                .map(move |factor| factor * 10.0_f64.powi(power))
+        })
         .filter(within)
         .collect();
     if ticks.len() >= 3 {
@@ -72,7 +78,9 @@ fn tick_values(low: f64, high: f64) -> Vec<f64> {
     let step = step((high - low) / 4.0);
     let (first, last) = ((low / step - 1e-9).ceil(), (high / step + 1e-9).floor());
     let count = (last - first).clamp(0.0, 10.0) as usize;
-    (0..=count).map(|index| (first + index as f64) * step).collect()
+    (0..=count)
+        .map(|index| (first + index as f64) * step)
+        .collect()
 }
 
 /// All labels of an axis are plain digits, or all are powers of ten.
@@ -121,7 +129,11 @@ mod tests {
         ] {
             check(low, high, "1 2 5 10");
         }
-        check(1e-300, 1e300, "1e-300 1e-225 1e-150 1e-75 1e0 1e75 1e150 1e225 1e300");
+        check(
+            1e-300,
+            1e300,
+            "1e-300 1e-225 1e-150 1e-75 1e0 1e75 1e150 1e225 1e300",
+        );
     }
 
     #[test]

@@ -20,7 +20,8 @@ impl Placer {
 
     /// Keeps labels off a mark.
     pub(crate) fn take(&mut self, (x, y): Point, radius: i32) {
-        self.taken.push([x - radius, y - radius, x + radius, y + radius]);
+        self.taken
+            .push([x - radius, y - radius, x + radius, y + radius]);
     }
 
     /// Keeps labels off a line.
@@ -53,10 +54,14 @@ impl Placer {
                 ..text.clone()
             };
             let (left, right) = (text.extent().0 - room_before, text.extent().1);
-            let (top, bottom) = (text.at.1 - text.size / 2 - 1, text.at.1 + text.size * 2 / 5 + 2);
+            let (top, bottom) = (
+                text.at.1 - text.size / 2 - 1,
+                text.at.1 + text.size * 2 / 5 + 2,
+            );
             let [l, t, r, b] = self.bounds;
             let is_within = left >= l && top >= t && right <= r && bottom <= b;
-            let is_free = |[l, t, r, b]: &[i32; 4]| right <= *l || *r <= left || bottom <= *t || *b <= top;
+            let is_free =
+                |[l, t, r, b]: &[i32; 4]| right <= *l || *r <= left || bottom <= *t || *b <= top;
             if is_within && self.taken.iter().all(is_free) {
                 self.taken.push([left - 3, top, right + 3, bottom]);
                 scene.text(text.clone());
@@ -82,7 +87,6 @@ pub(crate) fn around((x, y): Point, distance: i32, size: i32) -> Vec<(Point, Anc
     ]
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,7 +100,11 @@ mod tests {
         let mut placed = 0;
         for _ in 0..20 {
             let text = Text::new("label", (0, 0), 14);
-            placed += usize::from(placer.place(&mut scene, &text, 6, &around((100, 100), 8, 14)).is_some());
+            placed += usize::from(
+                placer
+                    .place(&mut scene, &text, 6, &around((100, 100), 8, 14))
+                    .is_some(),
+            );
         }
         assert!((4..20).contains(&placed), "{placed}");
         assert_texts_are_apart("labels", &scene);

@@ -27,7 +27,11 @@ pub(crate) struct Linear {
 
 impl Linear {
     fn between(low: f64, high: f64) -> Self {
-        let from = if low < 0.3 * high || low >= high { 0.0 } else { low };
+        let from = if low < 0.3 * high || low >= high {
+            0.0
+        } else {
+            low
+        };
         let step = step((high - from) / INTERVALS_MAX);
         let (first, last) = ((from / step - 1e-9).ceil(), (high / step + 1e-9).floor());
         let count = (last - first).clamp(0.0, 2.0 * INTERVALS_MAX) as usize;
@@ -35,7 +39,9 @@ impl Linear {
         Self {
             from,
             to: high,
-            ticks: values.map(|value| (value, label(value, step, high))).collect(),
+            ticks: values
+                .map(|value| (value, label(value, step, high)))
+                .collect(),
         }
     }
 }
@@ -82,7 +88,11 @@ impl Scale {
         match self {
             Scale::Linear(linear) => {
                 let share = (value - linear.from) / (linear.to - linear.from);
-                let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+                let share = if share.is_nan() {
+                    0.0
+                } else {
+                    share.clamp(0.0, 1.0)
+                };
                 ends.0 + (share * f64::from(ends.1 - ends.0)).round() as i32
             }
             Scale::Log(axis) => axis.position(value, ends),
@@ -134,7 +144,10 @@ pub(crate) fn without_collisions(labels: &[(i32, String)], size: i32) -> Vec<(i3
         }
     }
     chosen.sort_unstable();
-    chosen.into_iter().map(|index| labels[index].clone()).collect()
+    chosen
+        .into_iter()
+        .map(|index| labels[index].clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -156,18 +169,36 @@ mod tests {
         let scale = Scale::of(&[1000.0, 2000.0, 3000.0, 4000.0]);
         let ticks: Vec<&str> = scale.ticks().iter().map(|tick| tick.1.as_str()).collect();
         assert_eq!(ticks.join(" "), "0 1000 2000 3000 4000");
-        assert_eq!((scale.position(0.0, (0, 100)), scale.position(4000.0, (0, 100))), (0, 100));
+        assert_eq!(
+            (
+                scale.position(0.0, (0, 100)),
+                scale.position(4000.0, (0, 100))
+            ),
+            (0, 100)
+        );
         assert!(!scale.is_broken());
         let scale = Scale::of(&[3000.0, 3500.0, 4000.0]);
         assert!(scale.is_broken());
-        assert_eq!((scale.position(3000.0, (0, 100)), scale.position(1.0, (0, 100))), (0, 0));
+        assert_eq!(
+            (
+                scale.position(3000.0, (0, 100)),
+                scale.position(1.0, (0, 100))
+            ),
+            (0, 0)
+        );
     }
 
     #[test]
     fn labels_that_would_touch_are_left_out_but_for_the_ends() {
         let labels: Vec<(i32, String)> = (0..20).map(|at| (at * 15, "10,000".to_owned())).collect();
-        let kept: Vec<i32> = without_collisions(&labels, 13).into_iter().map(|it| it.0).collect();
+        let kept: Vec<i32> = without_collisions(&labels, 13)
+            .into_iter()
+            .map(|it| it.0)
+            .collect();
         assert!(kept.contains(&0) && kept.contains(&285), "{kept:?}");
-        assert!(kept.windows(2).all(|pair| pair[1] - pair[0] >= 45), "{kept:?}");
+        assert!(
+            kept.windows(2).all(|pair| pair[1] - pair[0] >= 45),
+            "{kept:?}"
+        );
     }
 }

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use results::comparability::Means;
 use results::survey::Survey;
 
-use super::line_panel::{self, BARS_MAX, EndLabel, GAP, LABEL_ROOM, LinePoint, PLOT, Panel, Vertical};
+use super::line_panel::{
+    self, BARS_MAX, EndLabel, GAP, LABEL_ROOM, LinePoint, PLOT, Panel, Vertical,
+};
 use super::names::{self, Slugs, told};
 use super::points::{self, Point, Subject, exact, figure};
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE};
@@ -84,7 +86,10 @@ struct Series<'a> {
 
 impl Series<'_> {
     fn best(&self) -> f64 {
-        self.points.iter().map(|point| point.value).fold(0.0, f64::max)
+        self.points
+            .iter()
+            .map(|point| point.value)
+            .fold(0.0, f64::max)
     }
 
     fn last(&self) -> Option<&Point<'_>> {
@@ -93,7 +98,11 @@ impl Series<'_> {
 
     /// The median over the sizes of the peak measured beside them.
     fn peak(&self, survey: &Survey) -> Option<f64> {
-        let peaks: Vec<f64> = self.points.iter().filter_map(|point| point.peak(survey)).collect();
+        let peaks: Vec<f64> = self
+            .points
+            .iter()
+            .filter_map(|point| point.peak(survey))
+            .collect();
         results::statistics::median(&peaks)
     }
 }
@@ -159,7 +168,9 @@ impl Words {
         let means: Vec<&Means> = series.iter().map(|series| series.means).collect();
         let (differing, common) = points::means_in_words(&means);
         let are_hosts = series.iter().any(|one| one.side != series[0].side);
-        let hosts = series.iter().map(|series| points::side_name(survey, series.side));
+        let hosts = series
+            .iter()
+            .map(|series| points::side_name(survey, series.side));
         let host = hosts.clone().next().unwrap_or_default();
         if are_hosts {
             return Self {
@@ -222,7 +233,9 @@ fn of_subject(
     }
     if series.len() > drawn.len() {
         let rest = series.len() - drawn.len();
-        sheet.caption(&format!("In grey: {rest} slower ones, which are in the table."));
+        sheet.caption(&format!(
+            "In grey: {rest} slower ones, which are in the table."
+        ));
     }
     if let Some(count) = left_out {
         sheet.caption(&format!("{count} more kernels and types are not drawn."));
@@ -252,10 +265,19 @@ fn draw(
 ) {
     let drawn = &series[..styles.len()];
     let peaks = Peaks::of(survey, drawn);
-    let labels_lines = drawn.len() * if words.details.iter().any(|it| !it.is_empty()) { 3 } else { 2 };
+    let labels_lines = drawn.len()
+        * if words.details.iter().any(|it| !it.is_empty()) {
+            3
+        } else {
+            2
+        };
     let height = line_panel::height_for(labels_lines + peaks.whole.len(), HEIGHT);
 
-    sheet.scene.text(Text::new(subject.axis_title(), (MARGIN, sheet.y + 8), SMALL_SIZE));
+    sheet.scene.text(Text::new(
+        subject.axis_title(),
+        (MARGIN, sheet.y + 8),
+        SMALL_SIZE,
+    ));
     let top = sheet.y + 28;
     let sizes = sizes(series);
     let values: Vec<f64> = sizes.iter().map(|n| *n as f64).collect();
@@ -297,7 +319,10 @@ fn draw(
     }
     panel.draw_labels(&mut sheet.scene, &labels);
     let ticks: Vec<(f64, String)> = if sizes.len() <= OWN_TICKS_MAX {
-        sizes.iter().map(|n| (*n as f64, points::size(*n))).collect()
+        sizes
+            .iter()
+            .map(|n| (*n as f64, points::size(*n)))
+            .collect()
     } else {
         scale.ticks().to_vec()
     };
@@ -309,11 +334,12 @@ fn draw(
     sheet.y = panel.draw_x_axis(&mut sheet.scene, &ticks, &title) + 14;
 }
 
-
 /// The axis: its top is the largest peak or, without one, a round value.
 fn vertical(series: &[Series], peaks: &Peaks) -> Vertical {
     let points = || series.iter().flat_map(|series| &series.points);
-    let ends = points().filter_map(Point::interval).map(|interval| interval.1);
+    let ends = points()
+        .filter_map(Point::interval)
+        .map(|interval| interval.1);
     let values = points().map(|point| point.value).chain(ends);
     let highest = values.clone().fold(0.0, f64::max);
     let peak = peaks.values.iter().flatten().copied().fold(0.0, f64::max);
@@ -430,7 +456,10 @@ fn description(survey: &Survey, subject: Subject, series: &[Series], words: &Wor
         sentences.push(sentence);
     }
     if series.len() > DESCRIBED_MAX {
-        sentences.push(format!("{} more are in the table", series.len() - DESCRIBED_MAX));
+        sentences.push(format!(
+            "{} more are in the table",
+            series.len() - DESCRIBED_MAX
+        ));
     }
     sentences.join(". ")
 }
@@ -467,7 +496,9 @@ fn table(survey: &Survey, subject: Subject, series: &[Series]) -> Table {
                 exact(point.value, interval),
                 end(interval.map(|interval| interval.0)),
                 end(interval.map(|interval| interval.1)),
-                basis.map_or("", |it| points::basis_in_words(it.basis)).to_owned(),
+                basis
+                    .map_or("", |it| points::basis_in_words(it.basis))
+                    .to_owned(),
                 peak.map_or_else(String::new, |peak| exact(peak, None)),
                 share.map_or_else(String::new, |share| format!("{share:.1}")),
                 point.row.runs.to_string(),
@@ -477,4 +508,3 @@ fn table(survey: &Survey, subject: Subject, series: &[Series]) -> Table {
     }
     table
 }
-

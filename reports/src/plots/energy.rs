@@ -27,7 +27,9 @@ const ROWS_MAX: usize = 200;
 const DESCRIBED_MAX: usize = 12;
 
 /// Where zero and the last tick are.
-const PLOT: (i32, i32) = (MARGIN, WIDTH - 110);
+const PLOT: (i32, i32) = (MARGIN, WIDTH - 112);
+/// Room for the rate and the power.
+const DETAIL_ROOM: i32 = 210;
 const BAR: i32 = 14;
 /// A name, its bar, and what is free below.
 const NAME: i32 = 20;
@@ -43,7 +45,9 @@ pub fn figures(survey: &Survey) -> Figures {
     points.retain(|point| point.per_watt().is_some());
     let subjects = points::by_subject(&points);
     if subjects.is_empty() {
-        return Err(Missing("no record tells what energy its samples took".to_owned()));
+        return Err(Missing(
+            "no record tells what energy its samples took".to_owned(),
+        ));
     }
     let mut slugs = Slugs::default();
     let more = subjects.len().saturating_sub(FIGURES_MAX);
@@ -73,11 +77,18 @@ impl Bar<'_> {
 
 /// The bars, the most work for each joule first, and what all of them are of.
 fn bars<'a>(survey: &Survey, points: &[Point<'a>]) -> (Vec<Bar<'a>>, String) {
-    let has_hosts = points.iter().any(|point| point.row.side != points[0].row.side);
+    let has_hosts = points
+        .iter()
+        .any(|point| point.row.side != points[0].row.side);
+    let n = common_size(points);
+    let of_size = || points.iter().filter(|point| point.n() == n);
+    // Of a single host the bars are threads and libraries, or sizes when there is one way only.
+    let has_ways = of_size().count() > 1;
+    let common = format!("n = {}", points::size(n));
     let (chosen, common) = if has_hosts {
-        let n = common_size(points);
-        let of_size = points.iter().filter(|point| point.n() == n);
-        (fastest_of_each(of_size), format!("n = {}", points::size(n)))
+        (fastest_of_each(of_size()), common)
+    } else if has_ways {
+        (of_size().copied().collect(), common)
     } else {
         (points.to_vec(), String::new())
     };
@@ -93,6 +104,8 @@ fn bars<'a>(survey: &Survey, points: &[Point<'a>]) -> (Vec<Bar<'a>>, String) {
         .filter_map(|(point, differing)| {
             let what = if has_hosts {
                 points::side_name(survey, point.row.side)
+            } else if has_ways {
+                String::new()
             } else {
                 format!("n = {}", points::size(point.n()))
             };
@@ -108,14 +121,16 @@ fn bars<'a>(survey: &Survey, points: &[Point<'a>]) -> (Vec<Bar<'a>>, String) {
         parts([common, same])
     } else {
         let host = points.first().map_or(0, |point| point.row.side);
-        parts([format!("host {}", points::side_name(survey, host)), same])
+        let host = format!("host {}", points::side_name(survey, host));
+        parts([host, parts([common, same])])
     };
     (bars, common)
 }
 
 /// The size that most hosts have, the largest of several.
 fn common_size(points: &[Point]) -> usize {
-    let mut of_size: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
+    let mut of_size: std::collections::BTreeMap<usize, Vec<usize>> =
+        std::collections::BTreeMap::new();
     for point in points {
         let sides = of_size.entry(point.n()).or_default();
         if !sides.contains(&point.row.side) {
@@ -130,7 +145,12 @@ fn common_size(points: &[Point]) -> usize {
 /// Each host at its best: with the threads and the library with which it is fastest.
 fn fastest_of_each<'p, 'a: 'p>(points: impl Iterator<Item = &'p Point<'a>>) -> Vec<Point<'a>> {
     let mut fastest: Vec<Point> = points.copied().collect();
-    fastest.sort_by(|a, b| a.row.side.cmp(&b.row.side).then(b.value.total_cmp(&a.value)));
+    fastest.sort_by(|a, b| {
+        a.row
+            .side
+            .cmp(&b.row.side)
+            .then(b.value.total_cmp(&a.value))
+    });
     fastest.dedup_by_key(|point| point.row.side);
     fastest
 }
@@ -150,12 +170,19 @@ fn of_subject(
     for meaning in meanings(survey, drawn) {
         sheet.caption(&meaning);
     }
-    if points.iter().any(|point| point.row.side != points[0].row.side) {
-        sheet.caption("Each host with the threads and library with which it is fastest at this size.");
+    if points
+        .iter()
+        .any(|point| point.row.side != points[0].row.side)
+    {
+        sheet.caption(
+            "Each host with the threads and library with which it is fastest at this size.",
+        );
     }
     if bars.len() > drawn.len() {
         let rest = counted(bars.len() - drawn.len(), "case");
-        sheet.caption(&format!("{rest} with less for each watt: in the table only."));
+        sheet.caption(&format!(
+            "{rest} with less for each watt: in the table only."
+        ));
     }
     if left_out > 0 {
         sheet.caption(&format!("{left_out} more kernels and types are not drawn."));
@@ -184,7 +211,11 @@ fn meanings(survey: &Survey, bars: &[Bar]) -> Vec<String> {
     }
     let has_one = meanings.len() == 1;
     let lines = meanings.into_iter().take(3).map(|(meaning, hosts)| {
-        let of = if has_one { String::new() } else { format!(" ({})", names::list(&hosts)) };
+        let of = if has_one {
+            String::new()
+        } else {
+            format!(" ({})", names::list(&hosts))
+        };
         format!("Energy: {meaning}{of}.")
     });
     lines.collect()
@@ -195,18 +226,8 @@ fn draw(sheet: &mut Sheet, subject: Subject, bars: &[Bar]) {
     let scene = &mut sheet.scene;
     let top = sheet.y + 2;
     let height = bars.len() as i32 * (NAME + BAR + GAP);
-    for (value, _) in &axis.ticks {
-        if let Some(x) = axis.position(*value, PLOT) {
-            let color = if *value == 0.0 { palette::AXIS } else { palette::GRID };
-            // Not through the names: only where bars are.
-            for row in 0..bars.len() as i32 {
-                let y = top + row * (NAME + BAR + GAP) + NAME;
-                scene.line((x, y - 2), (x, y + BAR + 2), 1, color);
-            }
-        }
-    }
     let names: Vec<String> = bars.iter().map(|bar| bar.name.clone()).collect();
-    let names = names::fitted(&names, TEXT_SIZE, ROOM);
+    let names = names::fitted(&names, TEXT_SIZE, ROOM - DETAIL_ROOM);
     for (row, (bar, name)) in bars.iter().zip(names).enumerate() {
         let y = top + row as i32 * (NAME + BAR + GAP);
         draw_bar(scene, subject, bar, name, y, &axis);
@@ -217,7 +238,11 @@ fn draw(sheet: &mut Sheet, subject: Subject, bars: &[Bar]) {
         if let Some(x) = axis.position(*value, PLOT) {
             scene.line((x, bottom), (x, bottom + 5), 1, palette::AXIS);
             // Zero is at the margin: its label begins there.
-            let anchor = if x - PLOT.0 < 8 { Anchor::Start } else { Anchor::Middle };
+            let anchor = if x - PLOT.0 < 8 {
+                Anchor::Start
+            } else {
+                Anchor::Middle
+            };
             scene.text(Text::new(label, (x, bottom + 16), SMALL_SIZE).anchored(anchor));
         }
     }
@@ -227,33 +252,59 @@ fn draw(sheet: &mut Sheet, subject: Subject, bars: &[Bar]) {
     sheet.y = bottom + 64;
 }
 
-/// A name, and below it the bar with its figure at the end, and what it is made of.
+/// A name and what the figure is made of; below them the bar with the figure at its end.
 fn draw_bar(scene: &mut Scene, subject: Subject, bar: &Bar, name: String, y: i32, axis: &Axis) {
     scene.text(Text::new(name, (PLOT.0, y + NAME / 2), TEXT_SIZE).colored(palette::INK));
-    let end = axis.position(bar.per_watt, PLOT).unwrap_or(PLOT.0).max(PLOT.0 + 1);
-    let middle = y + NAME + BAR / 2;
+    if let Some(power_w) = bar.power_w() {
+        let detail = format!(
+            "{} {} at {} W",
+            figure(bar.point.value),
+            subject.unit,
+            figure(power_w)
+        );
+        let detail = font::ellipsized(&detail, SMALL_SIZE, DETAIL_ROOM - 12);
+        let at = (WIDTH - MARGIN, y + NAME / 2);
+        scene.text(Text::new(detail, at, SMALL_SIZE).anchored(Anchor::End));
+    }
+    let (top, bottom) = (y + NAME, y + NAME + BAR);
+    let end = axis
+        .position(bar.per_watt, PLOT)
+        .unwrap_or(PLOT.0)
+        .max(PLOT.0 + 1);
+    let x = if bar.point.is_invalid() {
+        end + 24
+    } else {
+        end + 6
+    };
+    let text = Text::new(
+        figure(bar.per_watt),
+        (x, i32::midpoint(top, bottom)),
+        TEXT_SIZE,
+    );
+    let written = end..=text.extent().1 + 3;
+    for (value, _) in &axis.ticks {
+        if let Some(x) = axis.position(*value, PLOT).filter(|x| !written.contains(x)) {
+            let color = if *value == 0.0 {
+                palette::AXIS
+            } else {
+                palette::GRID
+            };
+            scene.line((x, top - 2), (x, bottom + 2), 1, color);
+        }
+    }
     scene.marks.push(Mark::Rect {
-        from: (PLOT.0, y + NAME),
-        to: (end, y + NAME + BAR),
+        from: (PLOT.0, top),
+        to: (end, bottom),
         color: palette::BLUE,
     });
-    let mut x = end + 6;
     if bar.point.is_invalid() {
-        scene.cross((x + 6, middle), 5, palette::VERMILLION);
-        x += 18;
+        scene.cross(
+            (end + 12, i32::midpoint(top, bottom)),
+            5,
+            palette::VERMILLION,
+        );
     }
-    let text = Text::new(figure(bar.per_watt), (x, middle), TEXT_SIZE).colored(palette::INK);
-    let after = text.extent().1 + 10;
-    scene.text(text);
-    let Some(power_w) = bar.power_w() else { return };
-    let detail = format!("{} {} at {} W", figure(bar.point.value), subject.unit, figure(power_w));
-    let width = font::width(&detail, SMALL_SIZE);
-    // Where there is no room beside the bar, it goes into the bar, in white on blue.
-    if after + width <= WIDTH - 12 {
-        scene.text(Text::new(detail, (after, middle), SMALL_SIZE));
-    } else if PLOT.0 + 8 + width < end - 4 {
-        scene.text(Text::new(detail, (PLOT.0 + 8, middle), SMALL_SIZE).colored(palette::WHITE));
-    }
+    scene.text(text.colored(palette::INK));
 }
 
 fn description(survey: &Survey, subject: Subject, bars: &[Bar], common: &str) -> String {
@@ -268,10 +319,17 @@ fn description(survey: &Survey, subject: Subject, bars: &[Bar], common: &str) ->
         sentences.push(sentence);
     }
     if bars.len() > DESCRIBED_MAX {
-        sentences.push(format!("{} more are in the table", bars.len() - DESCRIBED_MAX));
+        sentences.push(format!(
+            "{} more are in the table",
+            bars.len() - DESCRIBED_MAX
+        ));
     }
     let meanings = meanings(survey, &bars[..bars.len().min(BARS_MAX)]);
-    sentences.extend(meanings.iter().map(|it| it.trim_end_matches('.').to_owned()));
+    sentences.extend(
+        meanings
+            .iter()
+            .map(|it| it.trim_end_matches('.').to_owned()),
+    );
     sentences.join(". ")
 }
 
@@ -297,7 +355,8 @@ fn table(survey: &Survey, subject: Subject, bars: &[Bar]) -> Table {
             told(&point.row.means.blas),
             exact(bar.per_watt, None),
             exact(point.value, point.interval()),
-            bar.power_w().map_or_else(String::new, |power_w| exact(power_w, None)),
+            bar.power_w()
+                .map_or_else(String::new, |power_w| exact(power_w, None)),
             point.row.runs.to_string(),
             point.row.grade.to_string(),
         ]);

@@ -97,7 +97,14 @@ impl Example {
         width * self.core_gflops * used * clock
     }
 
-    fn case(&self, kernel: &str, dtype: &str, n: usize, threads: usize, random: &mut Random) -> Case {
+    fn case(
+        &self,
+        kernel: &str,
+        dtype: &str,
+        n: usize,
+        threads: usize,
+        random: &mut Random,
+    ) -> Case {
         let size = n as f64;
         let share = 0.93 * size / (size + 8.0 * threads as f64 + 40.0);
         let smt = if threads > self.cores { 0.8 } else { 1.0 };
@@ -171,17 +178,24 @@ impl Example {
 
 /// What a folder with these records is.
 pub(super) fn survey_of(records: Vec<Record>) -> Survey {
-    let loaded = records.into_iter().enumerate().map(|(index, record)| LoadedRecord {
-        path: PathBuf::from(format!("{index}.json")),
-        seal: Seal::Absent,
-        record: SurveyRun::of(record),
-    });
+    let loaded = records
+        .into_iter()
+        .enumerate()
+        .map(|(index, record)| LoadedRecord {
+            path: PathBuf::from(format!("{index}.json")),
+            seal: Seal::Absent,
+            record: SurveyRun::of(record),
+        });
     survey(loaded.collect(), &Request::default()).unwrap()
 }
 
 fn of(examples: &[Example]) -> Survey {
     let records = examples.iter().enumerate();
-    survey_of(records.map(|(index, example)| example.record(index as u64)).collect())
+    survey_of(
+        records
+            .map(|(index, example)| example.record(index as u64))
+            .collect(),
+    )
 }
 
 /// Numbers that look random and are the same in every run.
@@ -189,7 +203,10 @@ pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
         mixed ^ (mixed >> 33)
     }
@@ -224,7 +241,10 @@ pub(super) fn gallery() -> Vec<(String, Survey)> {
     let mut surveys = vec![("small".to_owned(), small())];
     surveys.extend(usual());
     surveys.extend(odd());
-    surveys.into_iter().chain((0..60).map(|seed| (format!("generated-{seed}"), generated(seed)))).collect()
+    surveys
+        .into_iter()
+        .chain((0..60).map(|seed| (format!("generated-{seed}"), generated(seed))))
+        .collect()
 }
 
 fn usual() -> Vec<(String, Survey)> {
@@ -238,12 +258,24 @@ fn usual() -> Vec<(String, Survey)> {
     epyc.packages = 2;
     epyc.threads = vec![1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 384];
     epyc.power_w = Some(720.0);
-    let names = ["i9-10980xe", "ryzen-5800x", "epyc-7763", "graviton4", "xeon-8480", "laptop", "m7i.large"];
+    let names = [
+        "i9-10980xe",
+        "ryzen-5800x",
+        "epyc-7763",
+        "graviton4",
+        "xeon-8480",
+        "laptop",
+        "m7i.large",
+    ];
     let seven: Vec<Example> = names
         .iter()
         .enumerate()
         .map(|(at, name)| {
-            let mut host = Example::new(name, [18, 8, 64, 96, 56, 4, 2][at], [74.0, 62.0, 39.0, 22.0, 70.0, 55.0, 60.0][at]);
+            let mut host = Example::new(
+                name,
+                [18, 8, 64, 96, 56, 4, 2][at],
+                [74.0, 62.0, 39.0, 22.0, 70.0, 55.0, 60.0][at],
+            );
             host.power_w = (at % 3 != 2).then_some(30.0 + 5.0 * host.cores as f64);
             if at == 5 {
                 host.sizes.truncate(5);
@@ -313,34 +345,63 @@ fn odd() -> Vec<(String, Survey)> {
         ("tiny".to_owned(), of(&[tiny.clone()])),
         ("huge-and-tiny".to_owned(), of(&[huge, tiny])),
         ("one-size".to_owned(), of(&[single.clone()])),
-        ("one-size-among-many".to_owned(), of(&[single, Example::new("many", 4, 40.0)])),
+        (
+            "one-size-among-many".to_owned(),
+            of(&[single, Example::new("many", 4, 40.0)]),
+        ),
         ("no-peak".to_owned(), of(&[no_peak.clone()])),
-        ("some-peaks".to_owned(), of(&[no_peak, Example::new("peak", 4, 40.0)])),
+        (
+            "some-peaks".to_owned(),
+            of(&[no_peak, Example::new("peak", 4, 40.0)]),
+        ),
         ("hostile".to_owned(), of(&[hostile])),
         ("failed".to_owned(), survey_of(vec![failed, good.record(2)])),
         ("nonsense".to_owned(), survey_of(vec![nonsense.clone()])),
-        ("nonsense-beside-sense".to_owned(), survey_of(vec![nonsense, good.record(2)])),
+        (
+            "nonsense-beside-sense".to_owned(),
+            survey_of(vec![nonsense, good.record(2)]),
+        ),
     ]
 }
 
 /// Anything: 1 to 40 hosts with names of up to 200 characters, 1 to 30 sizes, and figures that may be odd.
 pub(super) fn generated(seed: u64) -> Survey {
     let mut random = Random(seed ^ 0x5eed);
-    let hosts = if seed.is_multiple_of(3) { 1 + random.below(40) } else { 1 + random.below(7) };
+    let hosts = if seed.is_multiple_of(3) {
+        1 + random.below(40)
+    } else {
+        1 + random.below(7)
+    };
     let mut records = Vec::new();
-    let common: Vec<usize> = (0..=random.below(30)).map(|_| 1 + random.below(20_000)).collect();
+    let common: Vec<usize> = (0..=random.below(30))
+        .map(|_| 1 + random.below(20_000))
+        .collect();
     for index in 0..hosts {
         let name: String = (0..1 + random.below(200))
-            .map(|_| *[b'W', b'i', b'-', b'0', b' ', b'm'].get(random.below(6)).unwrap_or(&b'x') as char)
+            .map(|_| {
+                *[b'W', b'i', b'-', b'0', b' ', b'm']
+                    .get(random.below(6))
+                    .unwrap_or(&b'x') as char
+            })
             .collect();
         let cores = 1 << random.below(8);
         let mut host = Example::new(&name, cores, 10.0_f64.powf(4.0 * random.unit() - 1.0));
         host.packages = 1 << random.below(3);
         host.smt = 1 + random.below(2);
         host.samples = 1 + random.below(9);
-        host.sizes = common.iter().copied().filter(|_| random.unit() < 0.8).collect();
-        host.threads = (0..=random.below(6)).map(|_| 1 + random.below(2 * cores)).collect();
-        host.dtypes = if random.unit() < 0.3 { vec!["f64", "f32"] } else { vec!["f64"] };
+        host.sizes = common
+            .iter()
+            .copied()
+            .filter(|_| random.unit() < 0.8)
+            .collect();
+        host.threads = (0..=random.below(6))
+            .map(|_| 1 + random.below(2 * cores))
+            .collect();
+        host.dtypes = if random.unit() < 0.3 {
+            vec!["f64", "f32"]
+        } else {
+            vec!["f64"]
+        };
         host.kernels = match random.below(3) {
             0 => vec!["matmul-norm", "triad"],
             1 => vec!["gemm", "matmul-norm", "lu-solve", "fma-peak"],
@@ -358,7 +419,16 @@ pub(super) fn generated(seed: u64) -> Survey {
 }
 
 fn spoil(record: &mut Record, random: &mut Random) {
-    let odd = [f64::NAN, f64::INFINITY, 0.0, -1.0, 1e308, 5e-324, 1e-300, 1e300];
+    let odd = [
+        f64::NAN,
+        f64::INFINITY,
+        0.0,
+        -1.0,
+        1e308,
+        5e-324,
+        1e-300,
+        1e300,
+    ];
     for case in &mut record.cases {
         for sample in &mut case.samples {
             sample.verification.passed = random.unit() < 0.9;
@@ -390,7 +460,10 @@ pub(super) fn check_all(kind: &str, figures: fn(&Survey) -> Figures) {
         let drawn = match figures(&survey) {
             Ok(drawn) => drawn,
             Err(missing) => {
-                assert!(!missing.0.is_empty() && !missing.0.ends_with('.'), "{name}: {missing:?}");
+                assert!(
+                    !missing.0.is_empty() && !missing.0.ends_with('.'),
+                    "{name}: {missing:?}"
+                );
                 continue;
             }
         };
@@ -412,24 +485,46 @@ pub(super) fn check_all(kind: &str, figures: fn(&Survey) -> Figures) {
 
 fn check(name: &str, figure: &Figure) {
     assert_texts_are_apart(name, &figure.scene);
-    assert!(figure.scene.height < 2400, "{name}: {}", figure.scene.height);
-    assert!(figure.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{name}");
-    assert!(!figure.description().is_empty() && !figure.title().is_empty(), "{name}");
+    assert!(
+        figure.scene.height < 2400,
+        "{name}: {}",
+        figure.scene.height
+    );
+    assert!(
+        figure
+            .name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+        "{name}"
+    );
+    assert!(
+        !figure.description().is_empty() && !figure.title().is_empty(),
+        "{name}"
+    );
     assert!(!figure.table.rows.is_empty(), "{name}");
     for row in &figure.table.rows {
         assert_eq!(row.len(), figure.table.columns.len(), "{name}");
         for cell in row {
-            assert!(!cell.contains("NaN") && !cell.contains("inf"), "{name}: {row:?}");
+            assert!(
+                !cell.contains("NaN") && !cell.contains("inf"),
+                "{name}: {row:?}"
+            );
         }
     }
     for mark in &figure.scene.marks {
         if let Mark::Text(text) = mark {
-            assert!(!text.content.contains("NaN") && !text.content.contains("inf "), "{name}: {text:?}");
+            assert!(
+                !text.content.contains("NaN") && !text.content.contains("inf "),
+                "{name}: {text:?}"
+            );
             assert!(text.size >= 13, "{name}: {text:?}");
         }
     }
     let svg = figure.svg().unwrap();
-    assert!(svg.contains("role=\"img\"") && svg.contains("<desc>"), "{name}");
+    assert!(
+        svg.contains("role=\"img\"") && svg.contains("<desc>"),
+        "{name}"
+    );
     assert!(!svg.contains("<script") && !svg.contains("<b>"), "{name}");
 }
 

@@ -26,13 +26,19 @@ pub(super) fn told(text: &str) -> String {
 pub(super) fn fitted(names: &[String], size: i32, room: i32) -> Vec<String> {
     let told: Vec<String> = names.iter().map(|name| told(name)).collect();
     let mut seen = HashSet::new();
-    let ends: Vec<String> = told.iter().map(|name| font::ellipsized(name, size, room)).collect();
+    let ends: Vec<String> = told
+        .iter()
+        .map(|name| font::ellipsized(name, size, room))
+        .collect();
     if ends.iter().all(|name| seen.insert(name)) {
         return ends;
     }
     // Names of a cluster's nodes differ in a number: what they have in common is left out.
     let own = without_common(&told);
-    let own: Vec<String> = own.iter().map(|name| font::ellipsized(name, size, room)).collect();
+    let own: Vec<String> = own
+        .iter()
+        .map(|name| font::ellipsized(name, size, room))
+        .collect();
     seen.clear();
     if own.iter().all(|name| seen.insert(name)) {
         return own;
@@ -54,16 +60,27 @@ fn without_common(names: &[String]) -> Vec<String> {
     let same = (0..shortest).take_while(is_common).count();
     // Whole words only: `node-01` and `node-02` differ in their numbers, not in a digit.
     let is_end = |c: &char| !c.is_alphanumeric();
-    let head = first[..same].iter().rposition(is_end).map_or(0, |at| at + 1);
+    let head = first[..same]
+        .iter()
+        .rposition(is_end)
+        .map_or(0, |at| at + 1);
     let from_end = |at: &usize| {
         let last = first[first.len() - 1 - at];
-        characters.iter().all(|other| other[other.len() - 1 - at] == last)
+        characters
+            .iter()
+            .all(|other| other[other.len() - 1 - at] == last)
     };
     let same = (0..shortest - head).take_while(from_end).count();
-    let tail = first[first.len() - same..].iter().position(is_end).map_or(0, |at| same - at);
+    let tail = first[first.len() - same..]
+        .iter()
+        .position(is_end)
+        .map_or(0, |at| same - at);
     let own = characters.iter().map(|name| {
         let middle: String = name[head..name.len() - tail].iter().collect();
-        let (before, after) = (if head > 0 { "…" } else { "" }, if tail > 0 { "…" } else { "" });
+        let (before, after) = (
+            if head > 0 { "…" } else { "" },
+            if tail > 0 { "…" } else { "" },
+        );
         format!("{before}{middle}{after}")
     });
     own.collect()
@@ -71,7 +88,11 @@ fn without_common(names: &[String]) -> Vec<String> {
 
 /// Some names as a list, and how many more there are.
 pub(super) fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(LISTED_MAX).map(|name| told(name)).collect();
+    let shown: Vec<String> = names
+        .iter()
+        .take(LISTED_MAX)
+        .map(|name| told(name))
+        .collect();
     match names.len().saturating_sub(LISTED_MAX) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
@@ -116,9 +137,18 @@ mod tests {
         let node = |number: usize| format!("compute-node-with-a-long-name-{number:04}.example.org");
         let names: Vec<String> = (1..4).map(node).collect();
         assert_eq!(fitted(&names, 14, 140), ["…0001…", "…0002…", "…0003…"]);
-        assert_eq!(without_common(&["a-b-c".to_owned(), "a-b".to_owned()]), ["…b-c", "…b"]);
-        assert_eq!(without_common(&["-".to_owned(), "--".to_owned()]), ["…", "…-"]);
-        assert_eq!(fitted(&["i9".to_owned(), "r7".to_owned()], 14, 140), ["i9", "r7"]);
+        assert_eq!(
+            without_common(&["a-b-c".to_owned(), "a-b".to_owned()]),
+            ["…b-c", "…b"]
+        );
+        assert_eq!(
+            without_common(&["-".to_owned(), "--".to_owned()]),
+            ["…", "…-"]
+        );
+        assert_eq!(
+            fitted(&["i9".to_owned(), "r7".to_owned()], 14, 140),
+            ["i9", "r7"]
+        );
         let same = vec!["W".repeat(300); 2];
         let cut = fitted(&same, 14, 140);
         assert!(cut[0] != cut[1] && cut[1].ends_with("#2"), "{cut:?}");
@@ -127,8 +157,14 @@ mod tests {
     #[test]
     fn slugs_are_plain_and_differ() {
         let mut slugs = Slugs::default();
-        assert_eq!(slugs.take("by-size matmul-norm f64"), "by-size-matmul-norm-f64");
-        assert_eq!(slugs.take("by-size Matmul/norm  f64 "), "by-size-matmul-norm-f64-2");
+        assert_eq!(
+            slugs.take("by-size matmul-norm f64"),
+            "by-size-matmul-norm-f64"
+        );
+        assert_eq!(
+            slugs.take("by-size Matmul/norm  f64 "),
+            "by-size-matmul-norm-f64-2"
+        );
         assert_eq!(slugs.take("by-size <script>"), "by-size-script");
         assert_eq!(slugs.take(&format!("x{}", "é".repeat(9000))), "x");
     }

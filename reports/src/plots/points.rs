@@ -148,7 +148,9 @@ impl Subject<'_> {
 
 /// A value that is positive and can be drawn.
 pub(super) fn drawable(value: f64) -> Option<f64> {
-    (DRAWABLE_MAX.recip()..=DRAWABLE_MAX).contains(&value).then_some(value)
+    (DRAWABLE_MAX.recip()..=DRAWABLE_MAX)
+        .contains(&value)
+        .then_some(value)
 }
 
 /// All figures that can be drawn.
@@ -201,7 +203,13 @@ pub(super) fn size(n: usize) -> String {
 
 /// What differs between means, in words, for each; and what they have in common.
 pub(super) fn means_in_words(means: &[&Means]) -> (Vec<String>, String) {
-    let threads = |count: usize| if count == 1 { "1 thread".to_owned() } else { format!("{count} threads") };
+    let threads = |count: usize| {
+        if count == 1 {
+            "1 thread".to_owned()
+        } else {
+            format!("{count} threads")
+        }
+    };
     const DRIVER: usize = 3;
     let facts = |means: &Means| {
         [
@@ -219,7 +227,10 @@ pub(super) fn means_in_words(means: &[&Means]) -> (Vec<String>, String) {
     let (common, differing): (Vec<usize>, Vec<usize>) = (0..first.len()).partition(is_common);
     let join = |facts: &[String; 4], at: &[usize]| {
         let facts = at.iter().map(|at| facts[*at].as_str());
-        facts.filter(|fact| !fact.is_empty()).collect::<Vec<_>>().join(", ")
+        facts
+            .filter(|fact| !fact.is_empty())
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     let labels = facts.iter().map(|facts| join(facts, &differing)).collect();
     // Who shares the product out says something only where it differs.

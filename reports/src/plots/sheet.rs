@@ -47,7 +47,11 @@ impl Sheet {
 
     /// What a reader must know before trusting the picture.
     pub(super) fn warning(&mut self, text: &str) {
-        self.lines(text, (SMALL_SIZE, CAPTION_LINE, 3), palette::VERMILLION_TEXT);
+        self.lines(
+            text,
+            (SMALL_SIZE, CAPTION_LINE, 3),
+            palette::VERMILLION_TEXT,
+        );
     }
 
     /// Text across the picture; `style` is the letters' size, the lines' distance and how many there may be.
