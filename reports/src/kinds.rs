@@ -64,6 +64,7 @@ pub fn figures(name: &str, material: &Material) -> Figures {
     match name {
         "by-size" => plots::by_size::figures(survey),
         "scaling" => plots::scaling::figures(survey),
+        "energy" => plots::energy::figures(survey),
         "roofline" => plots::roofline::figures(survey),
         "samples" => plots::samples::figures(material.newest),
         "trace" => plots::trace::figures(material.newest),

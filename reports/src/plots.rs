@@ -2,6 +2,7 @@
 
 mod best;
 pub mod by_size;
+pub mod energy;
 #[cfg(test)]
 mod examples;
 pub mod heat_map;

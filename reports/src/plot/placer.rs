@@ -20,7 +20,8 @@ impl Placer {
 
     /// Keeps labels off a mark.
     pub(crate) fn take(&mut self, (x, y): Point, radius: i32) {
-        self.taken.push([x - radius, y - radius, x + radius, y + radius]);
+        self.taken
+            .push([x - radius, y - radius, x + radius, y + radius]);
     }
 
     /// Keeps labels off a line.
@@ -32,24 +33,35 @@ impl Placer {
         }
     }
 
-    /// Writes the text at the first of these places where it lies on nothing. Returns it as it stands, if there was one.
+    /// Writes the text at the first of these places where it lies on nothing, with so much room before it. Returns it as it stands, if
+    /// there was one.
     pub(crate) fn place(
         &mut self,
         scene: &mut Scene,
         text: &Text,
+        room_before: i32,
         places: &[(Point, Anchor)],
     ) -> Option<Text> {
         for (at, anchor) in places {
+            let shift = match anchor {
+                Anchor::Start => room_before,
+                Anchor::Middle => room_before / 2,
+                Anchor::End => 0,
+            };
             let text = Text {
-                at: *at,
+                at: (at.0 + shift, at.1),
                 anchor: *anchor,
                 ..text.clone()
             };
-            let (left, right) = text.extent();
-            let (top, bottom) = (text.at.1 - text.size / 2 - 1, text.at.1 + text.size * 2 / 5 + 2);
+            let (left, right) = (text.extent().0 - room_before, text.extent().1);
+            let (top, bottom) = (
+                text.at.1 - text.size / 2 - 1,
+                text.at.1 + text.size * 2 / 5 + 2,
+            );
             let [l, t, r, b] = self.bounds;
             let is_within = left >= l && top >= t && right <= r && bottom <= b;
-            let is_free = |[l, t, r, b]: &[i32; 4]| right <= *l || *r <= left || bottom <= *t || *b <= top;
+            let is_free =
+                |[l, t, r, b]: &[i32; 4]| right <= *l || *r <= left || bottom <= *t || *b <= top;
             if is_within && self.taken.iter().all(is_free) {
                 self.taken.push([left - 3, top, right + 3, bottom]);
                 scene.text(text.clone());
@@ -75,7 +87,6 @@ pub(crate) fn around((x, y): Point, distance: i32, size: i32) -> Vec<(Point, Anc
     ]
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,7 +100,11 @@ mod tests {
         let mut placed = 0;
         for _ in 0..20 {
             let text = Text::new("label", (0, 0), 14);
-            placed += usize::from(placer.place(&mut scene, &text, &around((100, 100), 8, 14)).is_some());
+            placed += usize::from(
+                placer
+                    .place(&mut scene, &text, 6, &around((100, 100), 8, 14))
+                    .is_some(),
+            );
         }
         assert!((4..20).contains(&placed), "{placed}");
         assert_texts_are_apart("labels", &scene);

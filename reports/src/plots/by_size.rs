@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use results::comparability::Means;
 use results::survey::Survey;
 
-use super::line_panel::{self, BARS_MAX, EndLabel, GAP, LABEL_ROOM, LinePoint, PLOT, Panel, Vertical};
+use super::line_panel::{
+    self, BARS_MAX, EndLabel, GAP, LABEL_ROOM, LinePoint, PLOT, Panel, Vertical,
+};
 use super::names::{self, Slugs, told};
 use super::points::{self, Point, Subject, exact, figure};
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE};

@@ -365,7 +365,7 @@ fn frame(scene: &mut Scene, from: (i32, i32), to: (i32, i32), color: RGBColor) {
 }
 
 /// A cell's colour and that of its letters.
-fn shade(share: f64) -> (RGBColor, RGBColor) {
+pub(super) fn shade(share: f64) -> (RGBColor, RGBColor) {
     /// Darker cells have light letters.
     const DARK_FROM: usize = 5;
     let step = LIMITS.iter().filter(|limit| share >= **limit).count();

@@ -14,7 +14,7 @@ use super::best::{Best, by_work, interval_kinds, work_title};
 use super::host_names::HostNames;
 use super::layout::{
     MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH, beyond, brief, cell, name, named_apart,
-    tick_labels, whisker,
+    tick_labels, whisker, within,
 };
 use crate::compare::means_in_words;
 use crate::figure::{Figure, Figures, Missing, Table};
@@ -299,10 +299,7 @@ impl Lane {
         } else {
             beyond(scene, (self.x.1, y), true, palette::BLUE);
         }
-        let mut figure = best.figure(best.value);
-        if font::width(&figure, TEXT_SIZE) > VALUE_WIDTH {
-            figure = format!("{:.1e}", best.value);
-        }
+        let figure = within(best.figure(best.value), best.value, TEXT_SIZE, VALUE_WIDTH);
         let figure = Text::new(figure, (self.value_right(), y), TEXT_SIZE);
         scene.text(figure.colored(palette::INK).anchored(Anchor::End));
         if let Some(share) = best.row.percent_of_peak {

@@ -99,6 +99,15 @@ pub(super) fn whisker(scene: &mut Scene, (from, to): (i32, i32), y: i32, color: 
     }
 }
 
+/// A figure, with fewer digits when it has no room: huge and tiny ones.
+pub(super) fn within(figure: String, value: f64, size: i32, room: i32) -> String {
+    if font::width(&figure, size) > room {
+        format!("{value:.1e}")
+    } else {
+        figure
+    }
+}
+
 /// A small triangle that points out of the picture's panel: what it stands for lies beyond.
 pub(super) fn beyond(scene: &mut Scene, (x, y): Point, to_the_right: bool, color: RGBColor) {
     let tip = if to_the_right { x + 7 } else { x - 7 };

@@ -63,7 +63,9 @@ impl Vertical {
     /// At the nearer end of the axis for what lies beyond it.
     fn position(&self, value: f64, ends: (i32, i32)) -> i32 {
         match self {
-            Self::Linear(axis) => axis.position(value.clamp(0.0, axis.max), ends).unwrap_or(ends.0),
+            Self::Linear(axis) => axis
+                .position(value.clamp(0.0, axis.max), ends)
+                .unwrap_or(ends.0),
             Self::Log(axis) => axis.position(value, ends),
         }
     }
@@ -100,19 +102,33 @@ impl Panel<'_> {
     pub(super) fn draw_frame(&self, scene: &mut Scene) {
         for (value, label) in self.y.ticks() {
             let y = self.y(*value);
-            let color = if *value == 0.0 { palette::AXIS } else { palette::GRID };
+            let color = if *value == 0.0 {
+                palette::AXIS
+            } else {
+                palette::GRID
+            };
             scene.line((PLOT.0, y), (PLOT.1, y), 1, color);
             let text = Text::new(label, (PLOT.0 - 8, y), SMALL_SIZE);
             scene.text(text.anchored(Anchor::End));
         }
         if let Vertical::Log(_) = self.y {
             // No zero, no line of zero: the frame's foot alone.
-            scene.line((PLOT.0, self.bottom), (PLOT.1, self.bottom), 1, palette::AXIS);
+            scene.line(
+                (PLOT.0, self.bottom),
+                (PLOT.1, self.bottom),
+                1,
+                palette::AXIS,
+            );
         }
     }
 
     /// The horizontal axis: labels at these values. Returns where it ends.
-    pub(super) fn draw_x_axis(&self, scene: &mut Scene, ticks: &[(f64, String)], title: &str) -> i32 {
+    pub(super) fn draw_x_axis(
+        &self,
+        scene: &mut Scene,
+        ticks: &[(f64, String)],
+        title: &str,
+    ) -> i32 {
         let ticks: Vec<(i32, String)> = ticks
             .iter()
             .map(|(value, label)| (self.x(*value), label.clone()))
@@ -137,7 +153,12 @@ impl Panel<'_> {
     }
 
     /// A line of a series: its intervals, then the line, then its marks. Returns where it ends.
-    pub(super) fn draw_series(&self, scene: &mut Scene, points: &[LinePoint], style: Style) -> Point {
+    pub(super) fn draw_series(
+        &self,
+        scene: &mut Scene,
+        points: &[LinePoint],
+        style: Style,
+    ) -> Point {
         for point in points {
             if let Some((low, high)) = point.interval.filter(|_| points.len() <= BARS_MAX) {
                 let x = self.x(point.x);

@@ -23,8 +23,9 @@ const ROWS_MAX: usize = 40;
 /// Rows of its table.
 const TABLE_MAX: usize = 200;
 
-/// Where the lanes are, and where the figures and the verdicts begin or end.
-const LANE: (i32, i32) = (186, 470);
+/// The most room for labels, where the lanes end, and where the figures and the verdicts begin or end.
+const LABEL_ROOM: i32 = 156;
+const LANE_RIGHT: i32 = 470;
 const RATIO_RIGHT: i32 = 522;
 const VERDICT_LEFT: i32 = 534;
 const ROW: i32 = 34;
@@ -81,8 +82,8 @@ fn figure(comparison: &Comparison, comparisons_left_out: usize) -> Figure {
         sheet.words(&words, SMALL_SIZE, palette::GREY, 1);
     }
     sheet.y += 8;
-    let scale = Scale::of(comparison, shown);
-    head(&mut sheet);
+    let scale = Scale::of(comparison, shown, lane(&labels.rows));
+    head(&mut sheet, scale.middle());
     let (top, bottom) = (
         sheet.y,
         sheet.y + ROW * i32::try_from(shown.len()).unwrap_or(0),
@@ -137,8 +138,20 @@ fn attributes(case: &CaseOutcome) -> [String; 4] {
     ]
 }
 
+/// Where the lanes begin, after the longest label, and where they end.
+fn lane(labels: &[String]) -> (i32, i32) {
+    let widths = labels.iter().flat_map(|label| {
+        let lines = font::wrapped(&font::clean(label), SMALL_SIZE, LABEL_ROOM, 2);
+        lines.into_iter().map(|line| font::width(&line, SMALL_SIZE))
+    });
+    let widest = widths.max().unwrap_or(0).min(LABEL_ROOM);
+    (MARGIN + widest + 14, LANE_RIGHT)
+}
+
 /// The axis: logarithms of ratios, as far to one side of 1 as to the other.
 struct Scale {
+    /// From left to right.
+    lane: (i32, i32),
     /// The logarithm at its right end.
     reach: f64,
     ticks: Vec<(f64, String)>,
@@ -146,7 +159,7 @@ struct Scale {
 
 impl Scale {
     /// Holds all thresholds and, of the intervals, all but those that would leave the others no room.
-    fn of(comparison: &Comparison, cases: &[&CaseOutcome]) -> Scale {
+    fn of(comparison: &Comparison, cases: &[&CaseOutcome], lane: (i32, i32)) -> Scale {
         let distance = |ratio: f64| ratio.ln().abs();
         let mut intervals: Vec<f64> = cases
             .iter()
@@ -168,9 +181,14 @@ impl Scale {
         let reach = thresholds.fold(needed, f64::max) * 1.12;
         let reach = reach.clamp(REACH_MIN, REACH_MAX);
         Scale {
+            lane,
             reach,
             ticks: ticks(reach),
         }
+    }
+
+    fn middle(&self) -> i32 {
+        i32::midpoint(self.lane.0, self.lane.1)
     }
 
     /// `None` for what lies beyond the ends.
@@ -183,8 +201,8 @@ impl Scale {
     fn clamped(&self, ratio: f64) -> i32 {
         let share = (ratio.ln() / self.reach).clamp(-1.0, 1.0);
         let share = if share.is_nan() { -1.0 } else { share };
-        let half = f64::from(LANE.1 - LANE.0) / 2.0;
-        i32::midpoint(LANE.0, LANE.1) + (share * half).round() as i32
+        let half = f64::from(self.lane.1 - self.lane.0) / 2.0;
+        self.middle() + (share * half).round() as i32
     }
 
     fn grid(&self, scene: &mut Scene, (top, bottom): (i32, i32)) {
@@ -200,7 +218,9 @@ impl Scale {
 
     fn axis(&self, sheet: &mut Sheet) {
         let y = sheet.y;
-        sheet.scene.line((LANE.0, y), (LANE.1, y), 1, palette::AXIS);
+        sheet
+            .scene
+            .line((self.lane.0, y), (self.lane.1, y), 1, palette::AXIS);
         let labels: Vec<(i32, String)> = self
             .ticks
             .iter()
@@ -210,9 +230,8 @@ impl Scale {
             sheet.scene.line((*x, y), (*x, y + 5), 1, palette::AXIS);
         }
         tick_labels(&mut sheet.scene, y + 15, &symmetric(&labels));
-        let middle = i32::midpoint(LANE.0, LANE.1);
         let words = "speed of B over that of A (log scale)";
-        let text = Text::new(words, (middle, y + 35), SMALL_SIZE);
+        let text = Text::new(words, (self.middle(), y + 35), SMALL_SIZE);
         sheet.scene.text(text.anchored(Anchor::Middle));
         sheet.y = y + 52;
     }
@@ -246,7 +265,7 @@ fn is_one(ratio: f64) -> bool {
 fn ticks(reach: f64) -> Vec<(f64, String)> {
     const STEPS: [f64; 9] = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
     const FAR: [f64; 6] = [2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
-    const SIDE_MAX: f64 = 4.0;
+    const SIDE_MAX: f64 = 5.0;
     let most = reach.exp() - 1.0;
     let step = STEPS.into_iter().find(|step| most / step <= SIDE_MAX);
     let above: Vec<f64> = match step {
@@ -329,9 +348,8 @@ fn bands(
 }
 
 /// Which way is which.
-fn head(sheet: &mut Sheet) {
+fn head(sheet: &mut Sheet, middle: i32) {
     let y = sheet.y + SMALL_SIZE / 2;
-    let middle = i32::midpoint(LANE.0, LANE.1);
     let scene = &mut sheet.scene;
     let slower = Text::new("◂ B is slower", (middle - 14, y), SMALL_SIZE);
     scene.text(slower.anchored(Anchor::End));
@@ -343,7 +361,7 @@ fn head(sheet: &mut Sheet) {
 
 fn draw_row(scene: &mut Scene, y: i32, label: &str, case: &CaseOutcome, scale: &Scale) {
     let label = font::clean(label);
-    let lines = font::wrapped(&label, SMALL_SIZE, LANE.0 - MARGIN - 14, 2);
+    let lines = font::wrapped(&label, SMALL_SIZE, LABEL_ROOM, 2);
     let first = y - 8 * (i32::try_from(lines.len()).unwrap_or(1) - 1);
     for (index, line) in lines.into_iter().enumerate() {
         let at = (MARGIN, first + 16 * i32::try_from(index).unwrap_or(0));
@@ -353,7 +371,7 @@ fn draw_row(scene: &mut Scene, y: i32, label: &str, case: &CaseOutcome, scale: &
     let verdict = Text::new(told.word, (VERDICT_LEFT, y), SMALL_SIZE);
     scene.text(verdict.colored(told.text));
     let Some(ratio) = case.ratio.filter(|ratio| ratio.estimate > 0.0) else {
-        let middle = i32::midpoint(LANE.0, LANE.1);
+        let middle = scale.middle();
         let words = match case.ratio {
             Some(_) => "no usable ratio".to_owned(),
             None => format!("too few blocks ({})", case.first.len()),
@@ -370,7 +388,7 @@ fn draw_row(scene: &mut Scene, y: i32, label: &str, case: &CaseOutcome, scale: &
     let figure = font::ellipsized(
         &times(&ratio, ratio.estimate),
         SMALL_SIZE,
-        RATIO_RIGHT - LANE.1 - 4,
+        RATIO_RIGHT - LANE_RIGHT - 4,
     );
     let figure = Text::new(figure, (RATIO_RIGHT, y), SMALL_SIZE).colored(palette::INK);
     scene.text(figure.anchored(Anchor::End));
@@ -379,7 +397,7 @@ fn draw_row(scene: &mut Scene, y: i32, label: &str, case: &CaseOutcome, scale: &
     for (end, x) in [(ratio.low, from), (ratio.high, to)] {
         match scale.x(end) {
             Some(_) => scene.line((x, y - 5), (x, y + 5), 2, told.color),
-            None => beyond(scene, (x, y), x > i32::midpoint(LANE.0, LANE.1), told.color),
+            None => beyond(scene, (x, y), x > scale.middle(), told.color),
         }
     }
     if let Some(x) = scale.x(ratio.estimate) {

@@ -30,6 +30,8 @@ const HEIGHT: i32 = 380;
 const LABEL_ROOM: i32 = 300;
 /// Letters of a name in a label.
 const NAME_ROOM: i32 = 150;
+/// Room for the mark before a name.
+const NAME_MARK: i32 = 16;
 /// Roofs that are drawn.
 const ROOFS_MAX: usize = 6;
 /// Cases that a description tells.
@@ -44,12 +46,17 @@ pub fn figures(survey: &Survey) -> Figures {
     let points = points::points(survey);
     let mut models: Vec<(usize, Model)> = Vec::new();
     for (side, host) in survey.hosts.iter().enumerate() {
-        let own: Vec<Point> = points.iter().filter(|point| point.row.side == side).copied().collect();
+        let own: Vec<Point> = points
+            .iter()
+            .filter(|point| point.row.side == side)
+            .copied()
+            .collect();
         models.extend(model::of(host, &own).into_iter().map(|model| (side, model)));
     }
     if models.is_empty() {
         return Err(Missing(
-            "no record has measured limits (bench run measures them unless --no-peak is given)".to_owned(),
+            "no record has measured limits (bench run measures them unless --no-peak is given)"
+                .to_owned(),
         ));
     }
     // Hosts with cases first; of many hosts the fastest.
@@ -77,10 +84,17 @@ struct Series<'m, 'a> {
 
 fn series<'m, 'a>(model: &'m Model<'a>) -> Vec<Series<'m, 'a>> {
     let blas = |dot: &Dot| dot.point.row.means.blas.clone();
-    let has_libraries = model.dots.iter().any(|dot| blas(dot) != blas(&model.dots[0]));
+    let has_libraries = model
+        .dots
+        .iter()
+        .any(|dot| blas(dot) != blas(&model.dots[0]));
     let name = |dot: &Dot| {
         let title = dot.point.subject().kernel_title();
-        if has_libraries { format!("{title}, {}", told(&blas(dot))) } else { title }
+        if has_libraries {
+            format!("{title}, {}", told(&blas(dot)))
+        } else {
+            title
+        }
     };
     let mut all: Vec<Series> = Vec::new();
     // The fastest first: so are the series.
@@ -88,30 +102,51 @@ fn series<'m, 'a>(model: &'m Model<'a>) -> Vec<Series<'m, 'a>> {
         let name = name(dot);
         match all.iter_mut().find(|series| series.name == name) {
             Some(series) => series.dots.push(dot),
-            None => all.push(Series { name, dots: vec![dot] }),
+            None => all.push(Series {
+                name,
+                dots: vec![dot],
+            }),
         }
     }
     for series in &mut all {
-        series.dots.sort_by_key(|dot| std::cmp::Reverse(dot.point.n()));
+        series
+            .dots
+            .sort_by_key(|dot| std::cmp::Reverse(dot.point.n()));
     }
     all
 }
 
-fn of_host(survey: &Survey, side: usize, model: &Model, left_out: usize, slugs: &mut Slugs) -> Figure {
+fn of_host(
+    survey: &Survey,
+    side: usize,
+    model: &Model,
+    left_out: usize,
+    slugs: &mut Slugs,
+) -> Figure {
     let host = points::side_name(survey, side);
     let threads = counted(model.threads, "thread");
     let dtype = told(&model.dtype);
     let mut sheet = Sheet::new(&format!("Roofline: {dtype}, {threads}, {host}"));
     let series = series(model);
     let drawn = &series[..series.len().min(SERIES_MAX)];
-    let all_points: Vec<&Point> = drawn.iter().flat_map(|it| &it.dots).map(|dot| &dot.point).collect();
+    let all_points: Vec<&Point> = drawn
+        .iter()
+        .flat_map(|it| &it.dots)
+        .map(|dot| &dot.point)
+        .collect();
     draw(&mut sheet, model, drawn);
 
     let blas = model.dots.first().map_or_else(String::new, |dot| {
         format!(", {}", told(&dot.point.row.means.blas))
     });
-    let has_libraries = model.dots.iter().any(|dot| dot.point.row.means.blas != model.dots[0].point.row.means.blas);
-    sheet.caption(&format!("{dtype}, {threads}{}, host {host}.", if has_libraries { "" } else { &blas }));
+    let has_libraries = model
+        .dots
+        .iter()
+        .any(|dot| dot.point.row.means.blas != model.dots[0].point.row.means.blas);
+    sheet.caption(&format!(
+        "{dtype}, {threads}{}, host {host}.",
+        if has_libraries { "" } else { &blas }
+    ));
     let flat = "Flat: measured multiply-adds in registers";
     sheet.caption(&match model.bandwidth {
         Some(_) => format!(
@@ -123,6 +158,9 @@ fn of_host(survey: &Survey, side: usize, model: &Model, left_out: usize, slugs: 
     sheet.caption(
         "Intensity: operations over the bytes that must move at least (each matrix once). Model: Williams et al. 2009.",
     );
+    if model.dots.is_empty() {
+        sheet.caption("No case of it has a known intensity.");
+    }
     if model.left_out > 0 {
         sheet.caption(&format!(
             "The threads are those of the fastest case; {} with other threads are not drawn.",
@@ -140,7 +178,11 @@ fn of_host(survey: &Survey, side: usize, model: &Model, left_out: usize, slugs: 
         sheet.warning(&warning);
     }
     let description = description(&host, model);
-    sheet.finish(slugs.take(&format!("roofline {dtype} {host}")), &description, table(model))
+    sheet.finish(
+        slugs.take(&format!("roofline {dtype} {host}")),
+        &description,
+        table(model),
+    )
 }
 
 /// The picture's axes.
@@ -158,17 +200,31 @@ impl Axes {
         let ridges = || model.roofs.iter().filter_map(|roof| model.ridge(roof));
         let intensities = dots().map(|dot| dot.intensity).chain(ridges());
         let (low, high) = ends(intensities).unwrap_or((1.0, 1.0));
-        let ends_x = (drawable(low / 4.0).unwrap_or(low), drawable(high * 4.0).unwrap_or(high));
-        let slope_low = model.bandwidth.and_then(|bandwidth| drawable(bandwidth * ends_x.0));
-        let slope_high = model.bandwidth.and_then(|bandwidth| drawable(bandwidth * ends_x.1));
+        let ends_x = (
+            drawable(low / 4.0).unwrap_or(low),
+            drawable(high * 4.0).unwrap_or(high),
+        );
+        let slope_low = model
+            .bandwidth
+            .and_then(|bandwidth| drawable(bandwidth * ends_x.0));
+        let slope_high = model
+            .bandwidth
+            .and_then(|bandwidth| drawable(bandwidth * ends_x.1));
         // The slope's own end matters only where no roof cuts it.
         let slope_high = slope_high.filter(|_| model.roofs.is_empty());
         let roofs = model.roofs.iter().map(|roof| roof.gflops);
-        let rates = dots().map(|dot| dot.gflops).chain(roofs).chain(slope_low).chain(slope_high);
+        let rates = dots()
+            .map(|dot| dot.gflops)
+            .chain(roofs)
+            .chain(slope_low)
+            .chain(slope_high);
         let (low, high) = ends(rates).unwrap_or((1.0, 1.0));
         Self {
             x: LogAxis::between(ends_x.0, ends_x.1),
-            y: LogAxis::between(drawable(low / 1.3).unwrap_or(low), drawable(high * 2.0).unwrap_or(high)),
+            y: LogAxis::between(
+                drawable(low / 1.3).unwrap_or(low),
+                drawable(high * 1.7).unwrap_or(high),
+            ),
             ends: ends_x,
             top,
             bottom: top + HEIGHT,
@@ -189,7 +245,12 @@ impl Axes {
             scene.line((PLOT.0, y), (PLOT.1, y), 1, palette::GRID);
             scene.text(Text::new(label, (PLOT.0 - 8, y), SMALL_SIZE).anchored(Anchor::End));
         }
-        scene.line((PLOT.0, self.bottom), (PLOT.1, self.bottom), 1, palette::AXIS);
+        scene.line(
+            (PLOT.0, self.bottom),
+            (PLOT.1, self.bottom),
+            1,
+            palette::AXIS,
+        );
         let ticks = self.x.ticks.iter();
         let ticks: Vec<(i32, String)> = ticks
             .map(|(value, label)| (self.x.position(*value, PLOT), label.clone()))
@@ -244,7 +305,7 @@ fn draw(sheet: &mut Sheet, model: &Model, drawn: &[Series]) {
             let y = axes.bottom - 14 - 18 * row;
             [((at.0 + 6, y), Anchor::Start), ((at.0 - 6, y), Anchor::End)]
         });
-        placer.place(scene, &text, places.as_flattened());
+        placer.place(scene, &text, 0, places.as_flattened());
     }
     sheet.y = end + 14;
 }
@@ -260,20 +321,33 @@ fn draw_roofs(
     let highest = model.roofs.first().and_then(|roof| model.ridge(roof));
     if let Some(bandwidth) = model.bandwidth {
         let end = highest.unwrap_or(axes.ends.1);
-        let (from, to) = (axes.at(axes.ends.0, bandwidth * axes.ends.0), axes.at(end, bandwidth * end));
+        let (from, to) = (
+            axes.at(axes.ends.0, bandwidth * axes.ends.0),
+            axes.at(end, bandwidth * end),
+        );
         scene.line(from, to, 2, palette::INK);
         placer.take_line(from, to);
     }
     let has_one = model.roofs.len() == 1;
     for roof in model.roofs.iter().take(ROOFS_MAX) {
         let begin = model.ridge(roof).unwrap_or(axes.ends.0);
-        let (from, to) = (axes.at(begin, roof.gflops), axes.at(axes.ends.1, roof.gflops));
+        let (from, to) = (
+            axes.at(begin, roof.gflops),
+            axes.at(axes.ends.1, roof.gflops),
+        );
         scene.line(from, to, 2, palette::INK);
         placer.take_line(from, to);
         if let Some(ridge) = model.ridge(roof) {
             scene.dashed(&[from, (from.0, axes.bottom)], 1, palette::AXIS, &[2, 3]);
-            let of = if has_one { String::new() } else { format!(" {}", told(&roof.isa)) };
-            ridges.push((format!("ridge{of}: {} flop/byte", figure(ridge)), (from.0, axes.bottom)));
+            let of = if has_one {
+                String::new()
+            } else {
+                format!(" {}", told(&roof.isa))
+            };
+            ridges.push((
+                format!("ridge{of}: {} flop/byte", figure(ridge)),
+                (from.0, axes.bottom),
+            ));
             placer.take_line(from, (from.0, axes.bottom));
         }
     }
@@ -281,11 +355,18 @@ fn draw_roofs(
         let y = axes.at(axes.ends.1, roof.gflops).1;
         let label = font::ellipsized(&roof_in_words(roof), SMALL_SIZE, LABEL_ROOM);
         let text = Text::new(label, (0, 0), SMALL_SIZE).colored(palette::INK);
-        let places = [((PLOT.1 - 4, y - 11), Anchor::End), ((PLOT.1 - 4, y + 12), Anchor::End)];
-        placer.place(scene, &text, &places);
+        let places = [
+            ((PLOT.1 - 4, y - 11), Anchor::End),
+            ((PLOT.1 - 4, y + 12), Anchor::End),
+        ];
+        placer.place(scene, &text, 0, &places);
     }
     if let Some(bandwidth) = model.bandwidth {
-        let text = Text::new(format!("memory {} GB/s", figure(bandwidth)), (0, 0), SMALL_SIZE);
+        let text = Text::new(
+            format!("memory {} GB/s", figure(bandwidth)),
+            (0, 0),
+            SMALL_SIZE,
+        );
         let end = highest.unwrap_or(axes.ends.1);
         let shares = [0.5, 0.35, 0.65, 0.2, 0.8];
         let places: Vec<((i32, i32), Anchor)> = shares
@@ -293,10 +374,13 @@ fn draw_roofs(
             .flat_map(|share: &f64| {
                 let at = (axes.ends.0.ln() * (1.0 - share) + end.ln() * share).exp();
                 let (x, y) = axes.at(at, bandwidth * at);
-                [((x - 10, y - 8), Anchor::End), ((x + 10, y + 10), Anchor::Start)]
+                [
+                    ((x - 10, y - 8), Anchor::End),
+                    ((x + 10, y + 10), Anchor::Start),
+                ]
             })
             .collect();
-        placer.place(scene, &text.colored(palette::INK), &places);
+        placer.place(scene, &text.colored(palette::INK), 0, &places);
     }
     ridges
 }
@@ -326,7 +410,7 @@ fn places(series: &Series, axes: &Axes) -> Vec<(i32, i32)> {
     dots.map(|dot| axes.at(dot.intensity, dot.gflops)).collect()
 }
 
-/// The kernel's name at its largest case: beside it, or below the points with a line to it.
+/// The kernel's name at its largest case: beside it, or below the points.
 fn draw_name(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, placer: &mut Placer) {
     let (Some(dot), [place, ..]) = (series.dots.first(), &places(series, axes)[..]) else {
         return;
@@ -334,21 +418,22 @@ fn draw_name(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, plac
     let name = font::ellipsized(&series.name, TEXT_SIZE, NAME_ROOM);
     let label = format!("{name}, n = {}", points::size(dot.point.n()));
     let text = Text::new(label, *place, TEXT_SIZE).colored(style.text);
-    let mut candidates = around(*place, 8, TEXT_SIZE);
+    if placer
+        .place(scene, &text, 0, &around(*place, 8, TEXT_SIZE))
+        .is_some()
+    {
+        return;
+    }
+    let mut candidates = Vec::new();
     for row in 1..=12 {
         let y = place.1 + 14 + 18 * row;
         candidates.push(((place.0, y), Anchor::Middle));
         candidates.push(((place.0.max(PLOT.1 - 40) + 36, y), Anchor::End));
         candidates.push(((place.0 + 8, y), Anchor::Start));
     }
-    let Some(text) = placer.place(scene, &text, &candidates) else {
-        return;
-    };
-    let (left, right) = text.extent();
-    let end = (place.0.clamp(left + 4, right.max(left + 4) - 4), text.at.1 - TEXT_SIZE / 2 - 1);
-    if end.1 - place.1 > 16 {
-        scene.line((place.0, place.1 + 6), end, 1, style.color);
-        placer.take_line((place.0, place.1 + 6), end);
+    // The mark before it says whose name it is, wherever it stands.
+    if let Some(text) = placer.place(scene, &text, NAME_MARK, &candidates) {
+        scene.marker((text.extent().0 - NAME_MARK / 2 - 2, text.at.1), 4, style);
     }
 }
 
@@ -366,7 +451,10 @@ fn draw_sizes(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, pla
             continue;
         }
         let text = Text::new(points::size(dot.point.n()), *place, SMALL_SIZE).colored(style.text);
-        if placer.place(scene, &text, &around(*place, 8, SMALL_SIZE)).is_some() {
+        if placer
+            .place(scene, &text, 0, &around(*place, 8, SMALL_SIZE))
+            .is_some()
+        {
             last = *place;
         }
     }
@@ -407,7 +495,10 @@ fn description(host: &str, model: &Model) -> String {
         sentences.push(sentence);
     }
     if model.dots.len() > DESCRIBED_MAX {
-        sentences.push(format!("{} more are in the table", model.dots.len() - DESCRIBED_MAX));
+        sentences.push(format!(
+            "{} more are in the table",
+            model.dots.len() - DESCRIBED_MAX
+        ));
     }
     sentences.join(". ")
 }
@@ -456,7 +547,13 @@ fn table(model: &Model) -> Table {
         let attainable = model.attainable(dot);
         let share = attainable.and_then(|attainable| drawable(100.0 * dot.gflops / attainable));
         let ridge = model.roof_of(dot).and_then(|roof| model.ridge(roof));
-        let limit = ridge.map(|ridge| if dot.intensity < ridge { "memory" } else { "arithmetic" });
+        let limit = ridge.map(|ridge| {
+            if dot.intensity < ridge {
+                "memory"
+            } else {
+                "arithmetic"
+            }
+        });
         table.row([
             told(&work.kernel),
             told(&work.dtype),

@@ -68,16 +68,12 @@ fn figure(record: &Record) -> Option<Figure> {
     let strips: Vec<Strip> = shown.iter().map(Strip::of).collect();
     let scale = Scale::of(&strips);
     let host = font::shortened(&font::clean(&record.host.hostname), SMALL_SIZE, 300);
-    let subtitle = format!("Samples on {host}, each case around its own median");
-    let mut sheet = Sheet::titled(&labels.title, &subtitle);
+    let subtitle = format!("{}: each case around its own median", labels.title);
+    let mut sheet = Sheet::titled(&format!("Samples on {host}"), &subtitle);
     legend(&mut sheet, &strips);
-    let grid_at = sheet.scene.marks.len();
-    let top = sheet.y;
     for (strip, label) in strips.iter().zip(&labels.rows) {
         draw(&mut sheet, strip, label, &scale);
     }
-    let lines = scale.grid((top, sheet.y));
-    sheet.scene.marks.splice(grid_at..grid_at, lines);
     scale.axis(&mut sheet);
     if cases.len() > shown.len() {
         let more = counted(cases.len() - shown.len(), "more case");
@@ -195,8 +191,11 @@ impl Scale {
                 .iter()
                 .filter_map(|it| strip.distance(it));
             for distance in distances {
-                below.push(-distance.min(0.0));
-                above.push(distance.max(0.0));
+                if distance < 0.0 {
+                    below.push(-distance);
+                } else if distance > 0.0 {
+                    above.push(distance);
+                }
             }
         }
         let (low, high) = (reach(below), reach(above));
@@ -332,8 +331,9 @@ fn draw(sheet: &mut Sheet, strip: &Strip, label: &str, scale: &Scale) {
     heading(sheet, strip, label);
     let scene = &mut sheet.scene;
     let top = sheet.y;
-    draw_samples(scene, strip, top, scale);
     let box_y = top + STRIP + 4 + BOX / 2;
+    scene.marks.extend(scale.grid((top, box_y + BOX / 2 + 4)));
+    draw_samples(scene, strip, top, scale);
     if let Some((low, high)) = strip.quartiles {
         scene.marks.push(Mark::Rect {
             from: (scale.clamped(low), box_y - BOX / 2),

@@ -103,11 +103,16 @@ struct Series<'a> {
 impl Series<'_> {
     /// The rate of one thread, by the point with the least threads.
     fn base(&self) -> f64 {
-        self.points.first().map_or(0.0, |point| point.value / point.threads() as f64)
+        self.points
+            .first()
+            .map_or(0.0, |point| point.value / point.threads() as f64)
     }
 
     fn best(&self) -> f64 {
-        self.points.iter().map(|point| point.value).fold(0.0, f64::max)
+        self.points
+            .iter()
+            .map(|point| point.value)
+            .fold(0.0, f64::max)
     }
 
     /// The share of the ideal that a point reaches, in percent.
@@ -168,7 +173,11 @@ fn of_case(survey: &Survey, what: &What, series: &[Series], slugs: &mut Slugs) -
     ));
     let least = drawn.iter().filter_map(|series| series.points.first());
     let least = least.map(Point::threads).min().unwrap_or(1);
-    let least = if least == 1 { "one thread".to_owned() } else { format!("{least} threads") };
+    let least = if least == 1 {
+        "one thread".to_owned()
+    } else {
+        format!("{least} threads")
+    };
     let all_points = || drawn.iter().flat_map(|series| &series.points);
     sheet.caption(&format!(
         "Ideal: for each thread the rate of one, measured with {least}, up to the physical cores. Efficiency: rate / (threads × rate \
@@ -183,14 +192,24 @@ fn of_case(survey: &Survey, what: &What, series: &[Series], slugs: &mut Slugs) -
         sheet.caption(&format!("{rest} slower ones are in the table only."));
     }
     if what.left_out > 0 {
-        sheet.caption(&format!("{} more hosts and kernels are not drawn.", what.left_out));
+        sheet.caption(&format!(
+            "{} more hosts and kernels are not drawn.",
+            what.left_out
+        ));
     }
     if let Some(warning) = points::invalid_in_words(survey, all_points()) {
         sheet.warning(&warning);
     }
     let description = description(what, &host, series, &boundaries);
-    let words = format!("scaling {} {} {host}", what.subject.kernel, what.subject.dtype);
-    sheet.finish(slugs.take(&words), &description, table(survey, what, series))
+    let words = format!(
+        "scaling {} {} {host}",
+        what.subject.kernel, what.subject.dtype
+    );
+    sheet.finish(
+        slugs.take(&words),
+        &description,
+        table(survey, what, series),
+    )
 }
 
 fn draw(
@@ -209,18 +228,33 @@ fn draw(
     } else {
         what.subject.axis_title().to_owned()
     };
-    sheet.scene.text(Text::new(title, (MARGIN, sheet.y + 8), SMALL_SIZE));
-    let place = |value: f64| scale.position(value, (PLOT.0 + line_panel::INSET, PLOT.1 - line_panel::INSET));
+    sheet
+        .scene
+        .text(Text::new(title, (MARGIN, sheet.y + 8), SMALL_SIZE));
+    let place = |value: f64| {
+        scale.position(
+            value,
+            (PLOT.0 + line_panel::INSET, PLOT.1 - line_panel::INSET),
+        )
+    };
     let top = boundaries::draw_labels(&mut sheet.scene, sheet.y + 22, boundaries, place);
     let height = line_panel::height_for(3 * series.len() + 2, HEIGHT);
-    let ideals: Vec<Vec<LinePoint>> = series.iter().map(|it| ideal(it, &values, boundaries)).collect();
+    let ideals: Vec<Vec<LinePoint>> = series
+        .iter()
+        .map(|it| ideal(it, &values, boundaries))
+        .collect();
     let panel = Panel {
         x: &scale,
         y: vertical(survey, series, &ideals, scale.is_log()),
         top,
         bottom: top + height,
     };
-    boundaries::draw_lines(&mut sheet.scene, boundaries, place, (panel.top, panel.bottom));
+    boundaries::draw_lines(
+        &mut sheet.scene,
+        boundaries,
+        place,
+        (panel.top, panel.bottom),
+    );
     panel.draw_frame(&mut sheet.scene);
     let mut labels = Vec::new();
     if let [series] = series {
@@ -239,13 +273,23 @@ fn draw(
         let points: Vec<LinePoint> = points.collect();
         let end = panel.draw_series(&mut sheet.scene, &points, style);
         let last = series.points.last().map_or(0.0, |point| point.value);
-        let mut lines = vec![(format!("{} {}", figure(last), what.subject.unit), style.text)];
+        let mut lines = vec![(
+            format!("{} {}", figure(last), what.subject.unit),
+            style.text,
+        )];
         if !fitted[index].is_empty() {
             lines.insert(0, (fitted[index].clone(), style.text));
         }
-        let best = series.points.iter().max_by(|a, b| a.value.total_cmp(&b.value));
+        let best = series
+            .points
+            .iter()
+            .max_by(|a, b| a.value.total_cmp(&b.value));
         if let Some(best) = best.filter(|best| best.value > last) {
-            let words = format!("best {} with {}", figure(best.value), points::size(best.threads()));
+            let words = format!(
+                "best {} with {}",
+                figure(best.value),
+                points::size(best.threads())
+            );
             lines.push((words, palette::GREY));
         }
         labels.push(EndLabel {
@@ -257,7 +301,9 @@ fn draw(
     panel.draw_labels(&mut sheet.scene, &labels);
     for (value, _) in ticks(&counts, &scale) {
         let x = panel.x(value);
-        sheet.scene.line((x, panel.bottom), (x, panel.bottom + 4), 1, palette::AXIS);
+        sheet
+            .scene
+            .line((x, panel.bottom), (x, panel.bottom + 4), 1, palette::AXIS);
     }
     sheet.y = panel.bottom + 22;
     draw_efficiency(sheet, &scale, &counts, series, boundaries);
@@ -265,9 +311,14 @@ fn draw(
 
 /// The ideal: straight up to the physical cores, and on from there, on either kind of axes.
 fn ideal(series: &Series, counts: &[f64], boundaries: &[Boundary]) -> Vec<LinePoint> {
-    let first = series.points.first().map_or(1.0, |point| point.threads() as f64);
+    let first = series
+        .points
+        .first()
+        .map_or(1.0, |point| point.threads() as f64);
     let last = counts.last().copied().unwrap_or(first);
-    let cores = boundaries::cores(boundaries).unwrap_or(last).clamp(first, last);
+    let cores = boundaries::cores(boundaries)
+        .unwrap_or(last)
+        .clamp(first, last);
     let at = |threads: f64| LinePoint {
         x: threads,
         y: series.base() * threads.min(cores),
@@ -285,10 +336,14 @@ fn vertical(
     is_log: bool,
 ) -> Vertical {
     let points = || series.iter().flat_map(|series| &series.points);
-    let ends = points().filter_map(Point::interval).map(|interval| interval.1);
+    let ends = points()
+        .filter_map(Point::interval)
+        .map(|interval| interval.1);
     let values = || points().map(|point| point.value);
     let highest = values().chain(ends).fold(0.0, f64::max);
-    let peaks = points().filter(|_| series.len() == 1).filter_map(|point| point.peak(survey));
+    let peaks = points()
+        .filter(|_| series.len() == 1)
+        .filter_map(|point| point.peak(survey));
     let beyond = ideals.iter().flatten().map(|point| point.y).chain(peaks);
     if is_log {
         let low = values().fold(f64::INFINITY, f64::min);
@@ -326,9 +381,18 @@ fn draw_peaks(
     }
 }
 
-fn draw_ideals(sheet: &mut Sheet, panel: &Panel, ideals: &[Vec<LinePoint>], labels: &mut Vec<EndLabel>) {
+fn draw_ideals(
+    sheet: &mut Sheet,
+    panel: &Panel,
+    ideals: &[Vec<LinePoint>],
+    labels: &mut Vec<EndLabel>,
+) {
     for ideal in ideals {
-        let mut within: Vec<LinePoint> = ideal.iter().copied().filter(|point| panel.y.holds(point.y)).collect();
+        let mut within: Vec<LinePoint> = ideal
+            .iter()
+            .copied()
+            .filter(|point| panel.y.holds(point.y))
+            .collect();
         let is_cut = within.len() < ideal.len();
         if let (true, Vertical::Linear(axis), [first, ..]) = (is_cut, &panel.y, &within[..]) {
             let exit = LinePoint {
@@ -365,19 +429,33 @@ fn draw_efficiency(
     boundaries: &[Boundary],
 ) {
     let title = "parallel efficiency, % of the ideal for as many threads";
-    sheet.scene.text(Text::new(title, (MARGIN, sheet.y + 8), SMALL_SIZE));
+    sheet
+        .scene
+        .text(Text::new(title, (MARGIN, sheet.y + 8), SMALL_SIZE));
     let top = sheet.y + 28;
-    let shares = series.iter().flat_map(|it| it.points.iter().map(|point| it.efficiency(point)));
+    let shares = series
+        .iter()
+        .flat_map(|it| it.points.iter().map(|point| it.efficiency(point)));
     let panel = Panel {
         x: scale,
         y: Vertical::Linear(Axis::up_to(shares.fold(100.0, f64::max).min(1000.0))),
         top,
         bottom: top + line_panel::height_for(series.len(), EFFICIENCY_HEIGHT),
     };
-    boundaries::draw_lines(&mut sheet.scene, boundaries, |value| panel.x(value), (panel.top, panel.bottom));
+    boundaries::draw_lines(
+        &mut sheet.scene,
+        boundaries,
+        |value| panel.x(value),
+        (panel.top, panel.bottom),
+    );
     panel.draw_frame(&mut sheet.scene);
     let ideal = panel.y(100.0);
-    sheet.scene.dashed(&[(PLOT.0, ideal), (PLOT.1, ideal)], 1, palette::AXIS, &[7, 4]);
+    sheet.scene.dashed(
+        &[(PLOT.0, ideal), (PLOT.1, ideal)],
+        1,
+        palette::AXIS,
+        &[7, 4],
+    );
     let mut labels = Vec::new();
     for (index, series) in series.iter().enumerate() {
         let style = style(index);
@@ -397,7 +475,11 @@ fn draw_efficiency(
         });
     }
     panel.draw_labels(&mut sheet.scene, &labels);
-    let title = if scale.is_log() { "threads (logarithmic)" } else { "threads" };
+    let title = if scale.is_log() {
+        "threads (logarithmic)"
+    } else {
+        "threads"
+    };
     sheet.y = panel.draw_x_axis(&mut sheet.scene, &ticks(counts, scale), title) + 14;
 }
 
@@ -405,7 +487,10 @@ fn draw_efficiency(
 fn ticks(counts: &[usize], scale: &Scale) -> Vec<(f64, String)> {
     const OWN_MAX: usize = 16;
     if counts.len() <= OWN_MAX {
-        counts.iter().map(|count| (*count as f64, points::size(*count))).collect()
+        counts
+            .iter()
+            .map(|count| (*count as f64, points::size(*count)))
+            .collect()
     } else {
         scale.ticks().to_vec()
     }

@@ -61,7 +61,7 @@ fn figure(record: &Record, case: &Case, cases_left_out: usize) -> Figure {
     let title = Labels::of_cases(std::slice::from_ref(case)).title;
     let host = font::shortened(&font::clean(&record.host.hostname), SMALL_SIZE, 300);
     let subtitle = format!("Samples on {host} in their order");
-    let mut sheet = Sheet::titled(&title, &subtitle);
+    let mut sheet = Sheet::titled(&format!("Trace of {title}"), &subtitle);
     panels::draw(&mut sheet, &trace);
     for line in notes(&trace) {
         sheet.note(&line);

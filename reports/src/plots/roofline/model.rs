@@ -50,7 +50,9 @@ pub(super) struct Model<'a> {
 impl Model<'_> {
     /// What can be reached at this intensity with these elements.
     pub(super) fn attainable(&self, dot: &Dot) -> Option<f64> {
-        let slope = self.bandwidth.and_then(|bandwidth| drawable(bandwidth * dot.intensity));
+        let slope = self
+            .bandwidth
+            .and_then(|bandwidth| drawable(bandwidth * dot.intensity));
         let roof = self.roof_of(dot).map(|roof| roof.gflops);
         match (slope, roof) {
             (Some(slope), Some(roof)) => Some(slope.min(roof)),
@@ -76,7 +78,10 @@ pub(super) fn of<'a>(host: &Host, points: &[Point<'a>]) -> Vec<Model<'a>> {
     let Some(limits) = &host.limits else {
         return Vec::new();
     };
-    let mut dtypes: Vec<&str> = points.iter().map(|point| point.group.work.dtype.as_str()).collect();
+    let mut dtypes: Vec<&str> = points
+        .iter()
+        .map(|point| point.group.work.dtype.as_str())
+        .collect();
     dtypes.extend(limits.fma_peaks.iter().map(|peak| peak.dtype.as_str()));
     dtypes.sort_unstable_by(|a, b| b.cmp(a));
     dtypes.dedup();
@@ -100,11 +105,16 @@ fn of_type<'a>(limits: &Limits, points: &[Point<'a>], dtype: &str) -> Option<Mod
     if peaks.is_empty() && bandwidth.is_none() {
         return None;
     }
-    let of_type = points.iter().filter(|point| point.group.work.dtype == dtype);
+    let of_type = points
+        .iter()
+        .filter(|point| point.group.work.dtype == dtype);
     let all: Vec<Dot> = of_type.filter_map(dot).collect();
     let threads = threads(&peaks, &all, triad.map(|triad| triad.threads));
     let count = all.len();
-    let mut dots: Vec<Dot> = all.into_iter().filter(|dot| dot.point.threads() == threads).collect();
+    let mut dots: Vec<Dot> = all
+        .into_iter()
+        .filter(|dot| dot.point.threads() == threads)
+        .collect();
     dots.sort_by(|a, b| b.gflops.total_cmp(&a.gflops));
     Some(Model {
         dtype: dtype.to_owned(),
@@ -131,7 +141,9 @@ fn threads(peaks: &[&FmaPeak], dots: &[Dot], of_triad: Option<usize>) -> usize {
 
 fn roofs(limits: &Limits, dtype: &str, dots: &[Dot], threads: usize) -> Vec<Roof> {
     let isas = dots.iter().map(|dot| dot.point.row.means.isa.as_str());
-    let mut isas: Vec<&str> = isas.chain([limits.blas_isa.as_str(), limits.best_isa.as_str()]).collect();
+    let mut isas: Vec<&str> = isas
+        .chain([limits.blas_isa.as_str(), limits.best_isa.as_str()])
+        .collect();
     isas.sort_unstable();
     isas.dedup();
     let roof = |isa: &str| {

@@ -88,7 +88,10 @@ fn of_topology(topology: &Topology) -> Vec<Boundary> {
         });
     }
     // A quota of hundreds of digits is none.
-    if let Some(quota) = topology.cpu_quota.filter(|quota| (0.01..1e6).contains(quota)) {
+    if let Some(quota) = topology
+        .cpu_quota
+        .filter(|quota| (0.01..1e6).contains(quota))
+    {
         boundaries.push(Boundary {
             threads: (100.0 * quota).round() / 100.0,
             what: What::Quota,
@@ -118,7 +121,9 @@ fn of_topology(topology: &Topology) -> Vec<Boundary> {
 
 /// The physical cores, when more threads than these were measured.
 pub(super) fn cores(boundaries: &[Boundary]) -> Option<f64> {
-    let cores = boundaries.iter().find(|boundary| boundary.what == What::Cores);
+    let cores = boundaries
+        .iter()
+        .find(|boundary| boundary.what == What::Cores);
     cores.map(|boundary| boundary.threads)
 }
 
@@ -143,7 +148,10 @@ pub(super) fn draw_labels(
         let label = font::ellipsized(&boundary.label(), SMALL_SIZE, PLOT.1 - PLOT.0);
         let half = font::width(&label, SMALL_SIZE) / 2 + 1;
         let x = place(boundary.at()).clamp(PLOT.0 + half, PLOT.1.max(PLOT.0 + half) - half);
-        let row = ends.iter().position(|end| end + 8 < x - half).unwrap_or(ends.len());
+        let row = ends
+            .iter()
+            .position(|end| end + 8 < x - half)
+            .unwrap_or(ends.len());
         if row == ROWS_MAX {
             // Its line stands all the same, and the description tells of it.
             continue;
@@ -165,7 +173,11 @@ pub(super) fn draw_lines(
 ) {
     for boundary in boundaries {
         let x = place(boundary.at());
-        let dash: &[i32] = if boundary.what == What::Cores { &[5, 3] } else { &[1, 3] };
+        let dash: &[i32] = if boundary.what == What::Cores {
+            &[5, 3]
+        } else {
+            &[1, 3]
+        };
         scene.dashed(&[(x, top), (x, bottom)], 1, palette::GREY, dash);
     }
 }
@@ -189,7 +201,10 @@ mod tests {
         let labels = |topology: &Topology| {
             let mut all = of_topology(topology);
             all.sort_by(|a, b| a.threads.total_cmp(&b.threads));
-            all.iter().map(|it| format!("{} {}", it.threads, it.label())).collect::<Vec<_>>().join("; ")
+            all.iter()
+                .map(|it| format!("{} {}", it.threads, it.label()))
+                .collect::<Vec<_>>()
+                .join("; ")
         };
         assert_eq!(
             labels(&topology),

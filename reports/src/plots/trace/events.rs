@@ -182,16 +182,15 @@ impl<'a> Trace<'a> {
         let mut parts = Vec::new();
         if thermal > 0 {
             parts.push(format!(
-                "the processor slowed itself down for its temperature in {thermal}"
+                "{thermal} while the processor slowed itself down for its temperature"
             ));
         }
         if quota > 0 {
             parts.push(format!(
-                "the quota of CPU time held threads back in {quota}"
+                "{quota} while the quota of CPU time held threads back"
             ));
         }
-        let all = self.events.len() - self.warmups();
-        (!parts.is_empty()).then(|| format!("Of {all} samples {}.", parts.join(", ")))
+        (!parts.is_empty()).then(|| format!("Triangles: samples taken {}.", parts.join(", ")))
     }
 }
 

@@ -8,14 +8,16 @@ use crate::plot::line_ends::spread;
 use crate::plot::palette;
 use crate::plot::scene::{Anchor, Mark, Point, Scene, Text};
 use crate::plot::span::Span;
-use crate::plots::layout::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH, tick_labels};
+use crate::plots::layout::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH, tick_labels, within};
 
 /// Where events begin and end; figures stand beyond.
 const PLOT: (i32, i32) = (MARGIN + 58, WIDTH - MARGIN - 78);
+/// What there is for figures beyond the panels.
+const FIGURE_ROOM: i32 = WIDTH - MARGIN - PLOT.1 - 8;
 /// Events keep off the panel's edges.
 const INSET: i32 = 8;
 const RATE_HEIGHT: i32 = 170;
-const OTHER_HEIGHT: i32 = 64;
+const OTHER_HEIGHT: i32 = 70;
 /// Between a panel and the next one's title.
 const GAP: i32 = 22;
 /// What a panel's title takes.
@@ -78,13 +80,15 @@ impl Panel {
 
     /// Ticks from the bottom up, each with its place between the ends.
     fn grid(&self, scene: &mut Scene, ticks: &[(i32, String)]) {
-        // The labels of close ticks would touch: then only the ends have one.
-        let is_close = ticks
-            .windows(2)
-            .any(|pair| pair[0].0 - pair[1].0 < SMALL_SIZE + 3);
+        // Every second, third, … label where close ones would touch.
+        let nearest = ticks.windows(2).map(|pair| pair[0].0 - pair[1].0).min();
+        let stride = match nearest {
+            Some(distance) if distance > 0 => (SMALL_SIZE + 2) / distance + 1,
+            _ => 1,
+        };
         for (index, (y, label)) in ticks.iter().enumerate() {
             scene.line((PLOT.0, *y), (PLOT.1, *y), 1, palette::GRID);
-            if !is_close || index == 0 || index == ticks.len() - 1 {
+            if index.is_multiple_of(stride as usize) {
                 let text = Text::new(label, (PLOT.0 - 8, *y), SMALL_SIZE);
                 scene.text(text.anchored(Anchor::End));
             }
@@ -164,7 +168,8 @@ fn rate(sheet: &mut Sheet, trace: &Trace) {
     if let Some(median) = trace.median.filter(|median| *median <= DRAWABLE_MAX) {
         let y = y(median);
         scene.line((PLOT.0, y), (PLOT.1, y), 1, palette::INK);
-        let figure = Text::new(trace.figure(median), (PLOT.1 + 8, y), TEXT_SIZE);
+        let figure = within(trace.figure(median), median, TEXT_SIZE, FIGURE_ROOM);
+        let figure = Text::new(figure, (PLOT.1 + 8, y), TEXT_SIZE);
         scene.text(figure.colored(palette::INK));
         // Below the figure, unless that would leave the panel.
         let below = if y + 17 > panel.bottom {
