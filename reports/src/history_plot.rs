@@ -9,7 +9,9 @@ use results::history::series::{Change, History, Series};
 use results::statistics::{median, median_absolute_deviation};
 
 use crate::figures;
-use crate::history_text::{case_title, change_line, date, figure, percent, range, title, unit};
+use crate::history_text::{
+    case_title, change_line, date, figure, percent, range, rate, title, unit,
+};
 use crate::plot::scene::{Anchor, Mark, Scene, Text};
 use crate::plot::span::Span;
 use crate::plot::{self, PlotError, font, palette};
@@ -249,6 +251,8 @@ fn draw_points(scene: &mut Scene, place: &Place) {
             }
             let center = (place.x(index), place.y(point.rate));
             scene.dot(center, radius, palette::BLUE);
+            let rate = rate(place.series, point.rate);
+            scene.hint(center, format!("{}: {rate}", date(point)));
         }
         return;
     }

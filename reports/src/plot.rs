@@ -134,6 +134,7 @@ fn draw_mark<B: DrawingBackend>(
             radius,
             color,
         } => area.draw(&Circle::new(*center, *radius, color.filled())),
+        Mark::Hint { .. } => Ok(()),
         Mark::Text(text) => area.draw(&Text::new(text.content.as_str(), text.at, text_style(text))),
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn table(survey: &Survey, anchors: &mut Anchors) -> Grid {
     let rows = survey.hosts.iter().zip(best).enumerate().take(HOSTS_MAX);
     Grid {
         id: anchors.unique("table of hosts"),
-        label: "Hosts".to_owned(),
+        label: "Table of hosts".to_owned(),
         columns: heads(&[
             "host",
             "processor",

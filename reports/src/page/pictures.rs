@@ -1,7 +1,10 @@
 //! The pictures of the page, each with what it says in words and as a table.
 
+use std::fmt::Write;
+
 use super::anchor::Anchors;
 use super::grid::Grid;
+use super::short;
 use crate::figure::Figure;
 use crate::kinds::Kind;
 use crate::{PlotError, clean};
@@ -84,7 +87,7 @@ fn picture(figure: &Figure, anchors: &mut Anchors) -> Result<Picture, PlotError>
         anchors,
     );
     Ok(Picture {
-        svg: inline(&figure.svg()?, &id),
+        svg: with_hints(&inline(&figure.svg()?, &id), figure),
         description: clean(figure.description()),
         table,
         title,
@@ -101,4 +104,48 @@ fn inline(svg: &str, id: &str) -> String {
         "class=\"plot\" aria-labelledby=\"{id}-title\" aria-describedby=\"{id}-description\" "
     );
     svg.replacen(STYLE, &named, 1)
+}
+
+/// Points of a picture that tell what they are; more are too near to each other to be pointed at.
+const HINTS_MAX: usize = 400;
+
+/// The picture with what the page's script tells of the point that is nearest to the pointer.
+fn with_hints(svg: &str, figure: &Figure) -> String {
+    let mut hints = String::new();
+    for ((x, y), words) in figure.hints().take(HINTS_MAX) {
+        let _ = write!(
+            hints,
+            "<circle cx=\"{x}\" cy=\"{y}\" r=\"1\" data-hint=\"{}\"/>",
+            escaped(&short(words))
+        );
+    }
+    let Some(end) = svg.rfind("</svg>").filter(|_| !hints.is_empty()) else {
+        return svg.to_owned();
+    };
+    format!("{}<g fill=\"none\">{hints}</g>{}", &svg[..end], &svg[end..])
+}
+
+/// As the value of an attribute in quotes.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_stay_in_their_attributes() {
+        assert_eq!(escaped("\"><script>&'"), "&quot;&gt;&lt;script&gt;&amp;'");
+    }
 }

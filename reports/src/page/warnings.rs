@@ -101,7 +101,7 @@ pub(super) fn table(survey: &Survey, anchors: &mut Anchors) -> Grid {
     });
     Grid {
         id: anchors.unique("table of warnings"),
-        label: "Warnings".to_owned(),
+        label: "Table of warnings".to_owned(),
         columns: heads(&["warning (the newest of its kind)", "#runs", "hosts"]),
         rows: rows.collect(),
         is_filtered: true,

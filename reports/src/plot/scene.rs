@@ -44,6 +44,8 @@ pub(crate) enum Mark {
     },
     /// One line of text.
     Text(Text),
+    /// What a point is, for a reader who points at it. Nothing that is drawn.
+    Hint { at: Point, words: String },
 }
 
 /// One line of text. `at` is the middle of its small letters' height; `size` the font's em.
@@ -106,6 +108,10 @@ impl Scene {
             description: String::new(),
             marks: Vec::new(),
         }
+    }
+
+    pub(crate) fn hint(&mut self, at: Point, words: String) {
+        self.marks.push(Mark::Hint { at, words });
     }
 
     pub(crate) fn text(&mut self, text: Text) {

@@ -304,6 +304,17 @@ fn draw(
     let mut ends = vec![(PLOT.1, panel.bottom); drawn.len()];
     for (index, series) in drawn.iter().enumerate().rev() {
         ends[index] = panel.draw_series(&mut sheet.scene, &line_points(series), styles[index]);
+        for point in &series.points {
+            let words = format!(
+                "{}, n = {}: {} {}",
+                words.names[index],
+                points::size(point.n()),
+                figure(point.value),
+                subject.unit
+            );
+            let at = (panel.x(point.n() as f64), panel.y(point.value));
+            sheet.scene.hint(at, words);
+        }
     }
     for (index, series) in drawn.iter().enumerate() {
         let mut lines = vec![(fitted[index].clone(), styles[index].text)];

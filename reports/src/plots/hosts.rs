@@ -112,6 +112,10 @@ fn figure(survey: &Survey, work: &Work, hosts: &[Best], works_left_out: usize) -
             draw_means(&mut sheet.scene, y + 17, best, lane.name_room());
         }
         lane.draw(&mut sheet.scene, y, best);
+        if let Some(x) = lane.axis.position(best.value, lane.x) {
+            let words = format!("{name}: {} {}", best.figure(best.value), lane.unit);
+            sheet.scene.hint((x, y), words);
+        }
         sheet.y += height;
     }
     lane.axis(&mut sheet);

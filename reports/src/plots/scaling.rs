@@ -272,6 +272,16 @@ fn draw(
         });
         let points: Vec<LinePoint> = points.collect();
         let end = panel.draw_series(&mut sheet.scene, &points, style);
+        for point in &series.points {
+            let words = format!(
+                "{} threads: {} {}",
+                point.threads(),
+                figure(point.value),
+                what.subject.unit
+            );
+            let at = (panel.x(point.threads() as f64), panel.y(point.value));
+            sheet.scene.hint(at, words);
+        }
         let last = series.points.last().map_or(0.0, |point| point.value);
         let mut lines = vec![(
             format!("{} {}", figure(last), what.subject.unit),
@@ -467,6 +477,10 @@ fn draw_efficiency(
         });
         let points: Vec<LinePoint> = points.collect();
         let end = panel.draw_series(&mut sheet.scene, &points, style);
+        for point in &points {
+            let words = format!("{} threads: {} of the ideal", point.x, percent(point.y));
+            sheet.scene.hint((panel.x(point.x), panel.y(point.y)), words);
+        }
         let last = points.last().map_or(0.0, |point| point.y);
         labels.push(EndLabel {
             from: end,

@@ -8,6 +8,7 @@ use crate::machine::{Build, Speed};
 use crate::measured::{Run, Setup, Wanted, record};
 
 /// Norms as `bench` computes them in f64 for the seeds 1 to 5, so that these hosts agree with those that really ran.
+#[allow(clippy::unreadable_literal, reason = "they are as they were printed")]
 pub(crate) const NORMS: [(usize, [f64; 5]); 3] = [
     (
         500,

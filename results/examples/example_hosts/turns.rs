@@ -61,13 +61,18 @@ pub(crate) fn comparison() -> Comparison {
     let is_told = !cases
         .iter()
         .any(|case| case.difference == Some(verdict::Difference::Inconclusive));
-    let side = |given: &str, digest: char| SideRecord {
+    let software = |version: &str| {
+        let mut software = desktop.software.clone();
+        version.clone_into(&mut software.blas.version);
+        Some(software)
+    };
+    let side = |given: &str, digest: char, version: &str| SideRecord {
         given: given.to_owned(),
         command_line: ["bench", given, "--size", "1000,2000"]
             .map(str::to_owned)
             .to_vec(),
         content: Some(digest.to_string().repeat(64)),
-        software: Some(desktop.software.clone()),
+        software: software(version),
     };
     Comparison {
         comparison_schema_version: SCHEMA_VERSION,
@@ -75,8 +80,8 @@ pub(crate) fn comparison() -> Comparison {
         started_utc: "2026-11-20T18:30:00Z".to_owned(),
         elapsed_s: 119.3,
         host: Some(desktop.host.clone()),
-        baseline: side("--blas bundled", 'a'),
-        candidate: side("--blas newest", 'b'),
+        baseline: side("--blas bundled", 'a', "0.3.28"),
+        candidate: side("--blas newest", 'b', "0.3.30"),
         settings: Settings {
             statistic: "best".to_owned(),
             repeats: Some(5),
@@ -103,14 +108,20 @@ fn processes(orders: &[Order], cases: &[CaseOutcome]) -> Vec<Process> {
     let mut processes = Vec::new();
     for (block, order) in orders.iter().enumerate() {
         for (place, side) in order.sides().into_iter().enumerate() {
-            let best = |case: &CaseOutcome| vec![case.first[block].rates[place]];
+            // The best of five; the others are a little slower.
+            let repetitions = |case: &CaseOutcome| {
+                let best = case.first[block].rates[place];
+                [0.985, 0.993, 1.0, 0.991, 0.988]
+                    .map(|share| share * best)
+                    .to_vec()
+            };
             processes.push(Process {
                 stage: Stage::First,
                 block,
                 side,
                 begin_s,
                 elapsed_s: 2.25,
-                gflops: cases.iter().map(best).collect(),
+                gflops: cases.iter().map(repetitions).collect(),
             });
             begin_s += 2.28;
         }
