@@ -324,25 +324,39 @@ class Deeds(InBrowser):
     def test_the_pointer_tells_values(self):
         self.open()
         plots = self.page.evaluate(
-            "[...document.querySelectorAll('svg.plot')].map((plot) => plot.querySelectorAll('[data-hint]').length)"
+            """[...document.querySelectorAll("svg.plot")].map((plot) =>
+                plot.checkVisibility() ? [...plot.querySelectorAll("[data-hint]")].map((it) => it.dataset.hint) : [])"""
         )
-        self.assertGreater(sum(plots), 0, "no picture tells values")
-        for place, points in enumerate(plots):
-            if points == 0:
+        self.assertGreater(len(list(filter(None, plots))), 3, "pictures tell no values")
+        for place, hints in enumerate(plots):
+            if not hints:
                 continue
             point = f"document.querySelectorAll('svg.plot')[{place}].querySelector('[data-hint]')"
             self.page.mouse("mouseMoved", *self.page.place(point))
-            self.assertFalse(self.page.evaluate("document.getElementById('hint').hidden"), place)
-            told = self.page.evaluate("document.getElementById('hint').textContent")
-            hints = self.page.evaluate(
-                f"[...document.querySelectorAll('svg.plot')[{place}].querySelectorAll('[data-hint]')].map((it) => it.dataset.hint)"
+            self.page.wait_for("!document.getElementById('hint').hidden")
+            self.assertIn(self.page.evaluate("document.getElementById('hint').textContent"), hints)
+            [left, right] = self.page.evaluate(
+                "(({ left, right }) => [left, right])(document.getElementById('hint').getBoundingClientRect())"
             )
-            self.assertIn(told, hints)
-            box = self.page.evaluate("(() => { const b = document.getElementById('hint').getBoundingClientRect(); return [b.left, b.right]; })()")
-            self.assertTrue(0 <= box[0] and box[1] <= 1280, box)
+            self.assertTrue(0 <= left and right <= 1280, (left, right))
         self.page.mouse("mouseMoved", 2, 2)
-        self.page.evaluate("scrollTo(0, 0)")
         self.page.wait_for("document.getElementById('hint').hidden")
+
+    def test_what_the_pointer_tells_is_what_was_measured(self):
+        self.open()
+        hints = self.page.evaluate(
+            "[...document.querySelectorAll('[id^=figure-by-size] [data-hint]')].map((it) => it.dataset.hint)"
+        )
+        self.assertGreater(len(hints), 20)
+        for hint in hints:
+            name, n, figure, unit = re.fullmatch(r"(.+), n = ([\d,]+): ([\d,.]+) (GFLOPS|GB/s)", hint).groups()
+            decimals = len(figure.partition(".")[2])
+            shown = {
+                f"{row.rate:,.{decimals}f}".replace(",", "")
+                for key, row in self.side(name).rows.items()
+                if key[1] == int(n.replace(",", "")) and row.unit == unit
+            }
+            self.assertIn(figure.replace(",", ""), shown, hint)
 
 
 class Everywhere(InBrowser):

@@ -196,9 +196,11 @@ class Page:
     def place(self, expression):
         """The middle of an element in the window, scrolled to where it can be seen."""
         return self.evaluate(
-            f"""(() => {{
+            f"""(async () => {{
                 const element = {expression};
                 element.scrollIntoView({{ block: "center", behavior: "instant" }});
+                // Until those that listen have heard of it.
+                await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
                 const box = element.getBoundingClientRect();
                 return [box.x + box.width / 2, box.y + box.height / 2];
             }})()"""
