@@ -59,6 +59,10 @@ pub fn kinds(material: &Material) -> Vec<Kind> {
 }
 
 /// The figures of a kind by its name.
+///
+/// # Errors
+///
+/// Why there are none: which data they would need.
 pub fn figures(name: &str, material: &Material) -> Figures {
     let survey = material.survey;
     match name {

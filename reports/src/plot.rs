@@ -134,6 +134,7 @@ fn draw_mark<B: DrawingBackend>(
             radius,
             color,
         } => area.draw(&Circle::new(*center, *radius, color.filled())),
+        Mark::Hint { .. } => Ok(()),
         Mark::Text(text) => area.draw(&Text::new(text.content.as_str(), text.at, text_style(text))),
     }
 }
@@ -169,7 +170,8 @@ fn with_description(document: &str, scene: &Scene) -> String {
     document.replacen(">\n", &description, 1)
 }
 
-fn escaped(text: &str) -> String {
+/// A text as it stands between marks of XML.
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -13,8 +13,8 @@ mod line_panel;
 mod names;
 mod points;
 pub mod ratios;
-pub mod samples;
 pub mod roofline;
+pub mod samples;
 pub mod scaling;
 mod sheet;
 #[cfg(test)]

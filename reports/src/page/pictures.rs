@@ -1,9 +1,12 @@
 //! The pictures of the page, each with what it says in words and as a table.
 
+use std::fmt::Write;
+
 use super::anchor::Anchors;
 use super::grid::Grid;
 use crate::figure::Figure;
 use crate::kinds::Kind;
+use crate::plot::escaped;
 use crate::{PlotError, clean};
 
 /// Where pictures stand.
@@ -84,7 +87,7 @@ fn picture(figure: &Figure, anchors: &mut Anchors) -> Result<Picture, PlotError>
         anchors,
     );
     Ok(Picture {
-        svg: inline(&figure.svg()?, &id),
+        svg: inline(figure, &id)?,
         description: clean(figure.description()),
         table,
         title,
@@ -95,10 +98,24 @@ fn picture(figure: &Figure, anchors: &mut Anchors) -> Result<Picture, PlotError>
 /// A picture's own style, which the page's policy does not let in.
 const STYLE: &str = "style=\"max-width:100%;height:auto\" ";
 
-/// The document as a part of the page: sized by its style sheet, named by its caption.
-fn inline(svg: &str, id: &str) -> String {
+/// Points that a picture tells of when somebody points at them.
+const HINTS_MAX: usize = 600;
+
+/// The document as a part of the page: sized by its style sheet, named by its caption, with values to be pointed at.
+fn inline(figure: &Figure, id: &str) -> Result<String, PlotError> {
     let named = format!(
         "class=\"plot\" aria-labelledby=\"{id}-title\" aria-describedby=\"{id}-description\" "
     );
-    svg.replacen(STYLE, &named, 1)
+    let mut svg = figure.svg()?.replacen(STYLE, &named, 1);
+    let end = svg.rfind("</svg>").unwrap_or(svg.len());
+    let mut hints = String::new();
+    for ((x, y), text) in figure.scene.hints().take(HINTS_MAX) {
+        let text = escaped(&clean(text));
+        let _ = writeln!(
+            hints,
+            "<circle class=\"hint\" cx=\"{x}\" cy=\"{y}\" r=\"9\" fill=\"none\"><title>{text}</title></circle>"
+        );
+    }
+    svg.insert_str(end, &hints);
+    Ok(svg)
 }

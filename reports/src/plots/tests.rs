@@ -47,6 +47,7 @@ fn assert_marks_are_inside(name: &str, figure: &Figure) {
             Mark::Rect { from, to, .. } => vec![*from, *to],
             Mark::Path { points, .. } | Mark::Polygon { points, .. } => points.clone(),
             Mark::Dot { center, .. } => vec![*center],
+            Mark::Hint { at, .. } => vec![*at],
             Mark::Text(_) => continue,
         };
         assert!(points.iter().all(is_inside), "{name}: {mark:?}");

@@ -20,6 +20,7 @@ fn no_mark_leaves_the_picture() {
                 Mark::Rect { from, to, .. } => vec![*from, *to],
                 Mark::Path { points, .. } | Mark::Polygon { points, .. } => points.clone(),
                 Mark::Dot { center, .. } => vec![*center],
+                Mark::Hint { at, .. } => vec![*at],
                 Mark::Text(_) => continue,
             };
             assert!(points.iter().all(is_inside), "{name}: {mark:?}");
