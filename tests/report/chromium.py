@@ -16,6 +16,7 @@ NAMES = ["chromium", "chromium-browser", "google-chrome"]
 KEYS = {
     "Tab": {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9},
     "Enter": {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"},
+    "Delete": {"key": "Delete", "code": "Delete", "windowsVirtualKeyCode": 46},
     "Space": {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32, "text": " "},
 }
 
@@ -223,7 +224,9 @@ class Page:
     def screenshot(self, path, box):
         """A picture of a part of the page: left, top, width and height."""
         clip = dict(zip(("x", "y", "width", "height"), box), scale=1)
-        shot = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
+        shot = self.call(
+            "Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True, optimizeForSpeed=True
+        )
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def pdf(self):
