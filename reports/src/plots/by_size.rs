@@ -336,17 +336,12 @@ fn draw(
 
 /// The axis: its top is the largest peak or, without one, a round value.
 fn vertical(series: &[Series], peaks: &Peaks) -> Vertical {
-    let points = || series.iter().flat_map(|series| &series.points);
-    let ends = points()
-        .filter_map(Point::interval)
-        .map(|interval| interval.1);
-    let values = points().map(|point| point.value).chain(ends);
-    let highest = values.clone().fold(0.0, f64::max);
+    let highest = points::highest(series.iter().flat_map(|series| &series.points));
     let peak = peaks.values.iter().flatten().copied().fold(0.0, f64::max);
     Vertical::Linear(if peak >= highest {
         Axis::up_to(peak)
     } else {
-        Axis::from_zero(values.chain([peak]))
+        Axis::from_zero([highest, peak].into_iter())
     })
 }
 

@@ -153,7 +153,7 @@ impl Panel<'_> {
         }
         if self.x.is_broken() {
             // The axis does not begin at zero: two strokes across it say so.
-            for x in [PLOT.0 - 2, PLOT.0 + 3] {
+            for x in [PLOT.0 + 2, PLOT.0 + 7] {
                 let (from, to) = ((x - 3, self.bottom + 6), (x + 3, self.bottom - 6));
                 scene.line(from, to, 2, palette::AXIS);
             }

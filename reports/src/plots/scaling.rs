@@ -336,11 +336,8 @@ fn vertical(
     is_log: bool,
 ) -> Vertical {
     let points = || series.iter().flat_map(|series| &series.points);
-    let ends = points()
-        .filter_map(Point::interval)
-        .map(|interval| interval.1);
     let values = || points().map(|point| point.value);
-    let highest = values().chain(ends).fold(0.0, f64::max);
+    let highest = points::highest(points());
     let peaks = points()
         .filter(|_| series.len() == 1)
         .filter_map(|point| point.peak(survey));
@@ -519,7 +516,7 @@ fn description(what: &What, host: &str, series: &[Series], boundaries: &[Boundar
             of_threads.join(", ")
         ));
     }
-    sentences.extend(boundaries.iter().map(|boundary| boundary.sentence()));
+    sentences.extend(boundaries.iter().map(Boundary::sentence));
     sentences.join(". ")
 }
 
