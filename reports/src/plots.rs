@@ -6,7 +6,7 @@ mod host_names;
 pub mod hosts;
 pub mod ratios;
 pub mod samples;
-mod sheet;
+pub(crate) mod sheet;
 #[cfg(test)]
 mod tests;
 pub mod trace;

@@ -420,8 +420,12 @@ fn description(survey: &Survey, work: &Work, hosts: &[Best]) -> String {
         [one] => format!("only {} is not INVALID", told(one)),
         [first, .., last] => {
             let times = first.value / last.value;
+            // Beyond all reason there is no ratio to tell.
+            let times = Some(times).filter(|times| *times < 1e6);
+            let times =
+                times.map_or_else(String::new, |times| format!("; the ratio is {times:.2}"));
             format!(
-                "the fastest is {}; the slowest is {}; the ratio is {times:.2}",
+                "the fastest is {}; the slowest is {}{times}",
                 told(first),
                 told(last)
             )

@@ -12,7 +12,7 @@ use super::sheet::{
 };
 use crate::comparison_text::{share, times};
 use crate::figure::{Figure, Figures, Missing, Table};
-use crate::figures::{counted, grouped, percent};
+use crate::figures::{counted, percent};
 use crate::plot::labels::Labels;
 use crate::plot::scene::{Anchor, Mark, Point, Scene, Text};
 use crate::plot::{font, palette};
@@ -132,7 +132,7 @@ fn attributes(case: &CaseOutcome) -> [String; 4] {
     };
     [
         case.kernel.clone(),
-        format!("n = {}", grouped(&case.n.to_string())),
+        format!("n={}", case.n),
         case.dtype.clone(),
         threads,
     ]
@@ -170,8 +170,8 @@ impl Scale {
         intervals.sort_by(f64::total_cmp);
         let middle = intervals.get(intervals.len() / 2).copied();
         let most = intervals.last().copied();
-        // Ten times the usual distance squeezes everything else into one place.
-        let usual = middle.map_or(0.0, |middle| 8.0 * middle.max(REACH_MIN));
+        // What lies many times as far out as the others would squeeze these into one place.
+        let usual = middle.map_or(0.0, |middle| 4.0 * middle.max(REACH_MIN));
         let needed = most.map_or(0.0, |most| most.min(usual));
         let thresholds = cases.iter().filter_map(|case| {
             let band = band(comparison, case)?;
