@@ -12,7 +12,7 @@ use results::statistics::{median, median_absolute_deviation};
 
 use crate::figure::{Figure, Figures, Missing};
 use crate::figures;
-use crate::history_text::{case_title, change_line, date, figure, percent, range, title, unit};
+use crate::history_text::{case_title, change_line, date, figure, range, title, unit};
 use crate::plot::scene::{Anchor, Mark, Scene, Text};
 use crate::plot::span::Span;
 use crate::plot::{self, PlotError, font, palette};

@@ -308,15 +308,12 @@ fn ticks(reach: f64) -> Vec<(f64, String)> {
 /// What is shaded: between which ratios there is no difference that matters (`ab`), or which slowdowns pass (`check`).
 fn band(comparison: &Comparison, case: &CaseOutcome) -> Option<(f64, f64)> {
     let is_ratio = |(low, high): &(f64, f64)| *low > 0.0 && low <= high && high.is_finite();
-    let band = match &case.gate {
-        Some(gate) => {
-            let share = gate.threshold_percent? / 100.0;
-            (gate.expected * (1.0 - share), gate.expected)
-        }
-        None => {
-            let share = comparison.settings.threshold_percent? / 100.0;
-            (1.0 - share, 1.0 + share)
-        }
+    let band = if let Some(gate) = &case.gate {
+        let share = gate.threshold_percent? / 100.0;
+        (gate.expected * (1.0 - share), gate.expected)
+    } else {
+        let share = comparison.settings.threshold_percent? / 100.0;
+        (1.0 - share, 1.0 + share)
     };
     Some(band).filter(is_ratio)
 }

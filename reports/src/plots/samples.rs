@@ -83,7 +83,7 @@ fn figure(record: &Record) -> Option<Figure> {
         let samples = counted(beyond, "sample");
         sheet.note(&format!("Triangles at the edges: {samples} beyond."));
     }
-    let thinned = strips.iter().map(|strip| strip.stride()).max().unwrap_or(1);
+    let thinned = strips.iter().map(Strip::stride).max().unwrap_or(1);
     if thinned > 1 {
         let most = grouped(&DOTS_MAX.to_string());
         sheet.note(&format!(

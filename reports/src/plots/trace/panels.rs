@@ -2,7 +2,7 @@
 
 use plotters::style::RGBColor;
 
-use super::events::{Event, Trace};
+use super::events::{self, Event, Trace};
 use crate::plot::axis::Axis;
 use crate::plot::line_ends::spread;
 use crate::plot::palette;
@@ -294,6 +294,9 @@ fn readings<'a>(
     }
 }
 
+/// What a span tells of somebody.
+type Of = fn(&events::Span) -> Option<f64>;
+
 /// A panel of the CPUs that others used.
 fn others(sheet: &mut Sheet, trace: &Trace) {
     let spans = trace.spans();
@@ -312,7 +315,6 @@ fn others(sheet: &mut Sheet, trace: &Trace) {
         .filter_map(|(value, label)| Some((place(*value)?, label.clone())));
     panel.grid(scene, &ticks.collect::<Vec<_>>());
     let mut ends = Vec::new();
-    type Of = fn(&super::events::Span) -> Option<f64>;
     let kinds: [(&str, Of, RGBColor, RGBColor, &[i32]); 2] = [
         (
             "processes",
