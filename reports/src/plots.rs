@@ -8,7 +8,7 @@ mod examples;
 pub mod heat_map;
 mod host_names;
 pub mod hosts;
-mod layout;
+pub(crate) mod layout;
 mod line_panel;
 mod names;
 mod points;
