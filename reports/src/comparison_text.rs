@@ -149,17 +149,14 @@ pub(crate) fn outcome(comparison: &Comparison) -> String {
 
 /// What is said of a case, without its figures.
 pub(crate) fn verdict(comparison: &Comparison, case: &CaseOutcome) -> String {
-    match &case.gate {
-        Some(gate) => format!(
+    if let Some(gate) = &case.gate {
+        return format!(
             "{}, threshold {}",
             gate_name(gate.verdict),
             threshold(case, gate)
-        ),
-        None => {
-            let within = comparison.settings.threshold_percent.unwrap_or(0.0);
-            difference_words(case, within)
-        }
+        );
     }
+    difference_words(case, comparison.settings.threshold_percent.unwrap_or(0.0))
 }
 
 fn headline(comparison: &Comparison) -> String {

@@ -1,6 +1,6 @@
 //! A figure: a picture with what it says in words and as a table, so that nobody has to see it to know it.
 
-use crate::plot::scene::{Mark, Point, Scene};
+use crate::plot::scene::Scene;
 use crate::plot::{self, PlotError};
 
 /// One picture of a report.
@@ -31,14 +31,6 @@ impl Figure {
     /// [`PlotError::Draw`] when the drawing library fails, which no figure is known to make it do.
     pub fn svg(&self) -> Result<String, PlotError> {
         plot::svg(&self.scene)
-    }
-
-    /// What points of the picture are, each with where it is.
-    pub(crate) fn hints(&self) -> impl Iterator<Item = (Point, &str)> {
-        self.scene.marks.iter().filter_map(|mark| match mark {
-            Mark::Hint { at, words } => Some((*at, words.as_str())),
-            _ => None,
-        })
     }
 
     /// As a PNG, the same picture at two pixels for each unit of the SVG.

@@ -6,7 +6,7 @@ use results::history::series::History;
 use results::survey::Survey;
 
 use crate::figure::{Figures, Missing};
-use crate::plots;
+use crate::{history_plot, plots};
 
 /// What pictures are made of.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +59,10 @@ pub fn kinds(material: &Material) -> Vec<Kind> {
 }
 
 /// The figures of a kind by its name.
+///
+/// # Errors
+///
+/// Why there are none: which data they would need.
 pub fn figures(name: &str, material: &Material) -> Figures {
     let survey = material.survey;
     match name {
@@ -71,6 +75,12 @@ pub fn figures(name: &str, material: &Material) -> Figures {
         "ratios" => plots::ratios::figures(material.comparisons),
         "hosts" => plots::hosts::figures(survey),
         "heat-map" => plots::heat_map::figures(survey),
-        _ => Err(Missing(format!("there is no plot '{name}' yet"))),
+        "history" => match material.history {
+            Some(history) => history_plot::figures(history),
+            None => Err(Missing(
+                "no case was measured in two runs of one kind of machine".to_owned(),
+            )),
+        },
+        _ => Err(Missing(format!("there is no plot '{name}'"))),
     }
 }

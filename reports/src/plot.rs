@@ -170,7 +170,8 @@ fn with_description(document: &str, scene: &Scene) -> String {
     document.replacen(">\n", &description, 1)
 }
 
-fn escaped(text: &str) -> String {
+/// A text as it stands between marks of XML.
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

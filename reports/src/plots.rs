@@ -8,13 +8,13 @@ mod examples;
 pub mod heat_map;
 mod host_names;
 pub mod hosts;
-mod layout;
+pub(crate) mod layout;
 mod line_panel;
 mod names;
 mod points;
 pub mod ratios;
-pub mod samples;
 pub mod roofline;
+pub mod samples;
 pub mod scaling;
 mod sheet;
 #[cfg(test)]

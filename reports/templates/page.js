@@ -84,31 +84,39 @@
   const hint = document.getElementById("hint");
   const NEAR = 28;
   const hide = () => { hint.hidden = true; };
-  const show = (event) => {
+  const show = (points, event) => {
     let best = null;
     let least = NEAR * NEAR;
-    for (const point of event.currentTarget.querySelectorAll("[data-hint]")) {
+    for (const { point, text } of points) {
       const place = point.getBoundingClientRect();
-      const x = event.clientX - place.x - place.width / 2;
-      const y = event.clientY - place.y - place.height / 2;
-      if (x * x + y * y < least) {
-        least = x * x + y * y;
-        best = { point, x: place.x + place.width / 2, y: place.y };
+      const x = place.x + place.width / 2;
+      const y = place.y + place.height / 2;
+      const distance = (event.clientX - x) ** 2 + (event.clientY - y) ** 2;
+      if (distance < least) {
+        least = distance;
+        best = { text, x, y };
       }
     }
     if (!best) return hide();
-    hint.textContent = best.point.dataset.hint;
+    hint.textContent = best.text;
     hint.hidden = false;
-    const left = Math.min(Math.max(4, best.x - hint.offsetWidth / 2), innerWidth - hint.offsetWidth - 4);
-    const above = best.y - hint.offsetHeight - 8;
+    const left = Math.min(best.x - hint.offsetWidth / 2, innerWidth - hint.offsetWidth - 4);
+    const above = best.y - hint.offsetHeight - 12;
     // Through the object model, which the policy lets in, unlike attributes.
     hint.style.left = `${Math.max(4, left)}px`;
-    hint.style.top = `${above > 4 ? above : best.y + 20}px`;
+    hint.style.top = `${above > 4 ? above : best.y + 16}px`;
   };
   for (const picture of document.querySelectorAll("svg.plot")) {
-    if (!picture.querySelector("[data-hint]")) continue;
-    picture.addEventListener("pointermove", show);
-    picture.addEventListener("pointerdown", show);
+    // Ours is at once there, also under a finger: the browser's own would come second.
+    const points = [...picture.querySelectorAll(".hint")].map((point) => {
+      const title = point.querySelector("title");
+      const text = title.textContent;
+      title.remove();
+      return { point, text };
+    });
+    if (points.length === 0) continue;
+    picture.addEventListener("pointermove", (event) => show(points, event));
+    picture.addEventListener("pointerdown", (event) => show(points, event));
     picture.addEventListener("pointerleave", hide);
   }
   addEventListener("scroll", hide, { passive: true });

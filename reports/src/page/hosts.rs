@@ -94,8 +94,11 @@ fn line(survey: &Survey, side: usize, host: &Host, best: Option<(&Group, &Row)>)
         Cell::text(of),
         Cell::number(share.map_or_else(|| "-".to_owned(), percent), share),
         figure(triad),
-        Cell::number(runs, Some(host.runs.len() as f64))
-            .of_class(if invalid > 0 { "bad" } else { "" }),
+        Cell::number(runs, Some(host.runs.len() as f64)).of_class(if invalid > 0 {
+            "bad"
+        } else {
+            ""
+        }),
         Cell::text(short(&newest)).of_class("date"),
     ];
     Line { cells }

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use super::anchor::Anchors;
 use super::grid::Grid;
-use super::short;
 use crate::figure::Figure;
 use crate::kinds::Kind;
+use crate::plot::escaped;
 use crate::{PlotError, clean};
 
 /// Where pictures stand.
@@ -87,7 +87,7 @@ fn picture(figure: &Figure, anchors: &mut Anchors) -> Result<Picture, PlotError>
         anchors,
     );
     Ok(Picture {
-        svg: with_hints(&inline(&figure.svg()?, &id), figure),
+        svg: inline(figure, &id)?,
         description: clean(figure.description()),
         table,
         title,
@@ -98,54 +98,24 @@ fn picture(figure: &Figure, anchors: &mut Anchors) -> Result<Picture, PlotError>
 /// A picture's own style, which the page's policy does not let in.
 const STYLE: &str = "style=\"max-width:100%;height:auto\" ";
 
-/// The document as a part of the page: sized by its style sheet, named by its caption.
-fn inline(svg: &str, id: &str) -> String {
+/// Points that a picture tells of when somebody points at them.
+const HINTS_MAX: usize = 600;
+
+/// The document as a part of the page: sized by its style sheet, named by its caption, with values to be pointed at.
+fn inline(figure: &Figure, id: &str) -> Result<String, PlotError> {
     let named = format!(
         "class=\"plot\" aria-labelledby=\"{id}-title\" aria-describedby=\"{id}-description\" "
     );
-    svg.replacen(STYLE, &named, 1)
-}
-
-/// Points of a picture that tell what they are; more are too near to each other to be pointed at.
-const HINTS_MAX: usize = 400;
-
-/// The picture with what the page's script tells of the point that is nearest to the pointer.
-fn with_hints(svg: &str, figure: &Figure) -> String {
+    let mut svg = figure.svg()?.replacen(STYLE, &named, 1);
+    let end = svg.rfind("</svg>").unwrap_or(svg.len());
     let mut hints = String::new();
-    for ((x, y), words) in figure.hints().take(HINTS_MAX) {
-        let _ = write!(
+    for ((x, y), text) in figure.scene.hints().take(HINTS_MAX) {
+        let text = escaped(&clean(text));
+        let _ = writeln!(
             hints,
-            "<circle cx=\"{x}\" cy=\"{y}\" r=\"1\" data-hint=\"{}\"/>",
-            escaped(&short(words))
+            "<circle class=\"hint\" cx=\"{x}\" cy=\"{y}\" r=\"9\" fill=\"none\"><title>{text}</title></circle>"
         );
     }
-    let Some(end) = svg.rfind("</svg>").filter(|_| !hints.is_empty()) else {
-        return svg.to_owned();
-    };
-    format!("{}<g fill=\"none\">{hints}</g>{}", &svg[..end], &svg[end..])
-}
-
-/// As the value of an attribute in quotes.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hints_stay_in_their_attributes() {
-        assert_eq!(escaped("\"><script>&'"), "&quot;&gt;&lt;script&gt;&amp;'");
-    }
+    svg.insert_str(end, &hints);
+    Ok(svg)
 }

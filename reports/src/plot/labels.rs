@@ -12,7 +12,7 @@ pub(crate) struct Labels {
 }
 
 impl Labels {
-    /// For rows that are described by these attributes; without rows the title is `nothing`.
+    /// For rows that are described by these attributes; without rows the title is `nothing`, and it is empty when they share nothing.
     pub(crate) fn of<const N: usize>(described: &[[String; N]], nothing: &str) -> Labels {
         let Some(first) = described.first() else {
             return Labels {
@@ -31,11 +31,7 @@ impl Labels {
             }
         });
         Labels {
-            title: if title.is_empty() {
-                "Benchmark".to_owned()
-            } else {
-                title
-            },
+            title,
             rows: rows.collect(),
         }
     }
@@ -43,7 +39,11 @@ impl Labels {
     /// For the cases of a record.
     pub(crate) fn of_cases(cases: &[Case]) -> Labels {
         let described: Vec<[String; 6]> = cases.iter().map(attributes).collect();
-        Labels::of(&described, "Nothing was measured")
+        let mut labels = Labels::of(&described, "Nothing was measured");
+        if labels.title.is_empty() {
+            "Benchmark".clone_into(&mut labels.title);
+        }
+        labels
     }
 }
 

@@ -304,17 +304,6 @@ fn draw(
     let mut ends = vec![(PLOT.1, panel.bottom); drawn.len()];
     for (index, series) in drawn.iter().enumerate().rev() {
         ends[index] = panel.draw_series(&mut sheet.scene, &line_points(series), styles[index]);
-        for point in &series.points {
-            let words = format!(
-                "{}, n = {}: {} {}",
-                words.names[index],
-                points::size(point.n()),
-                figure(point.value),
-                subject.unit
-            );
-            let at = (panel.x(point.n() as f64), panel.y(point.value));
-            sheet.scene.hint(at, words);
-        }
     }
     for (index, series) in drawn.iter().enumerate() {
         let mut lines = vec![(fitted[index].clone(), styles[index].text)];
@@ -347,17 +336,12 @@ fn draw(
 
 /// The axis: its top is the largest peak or, without one, a round value.
 fn vertical(series: &[Series], peaks: &Peaks) -> Vertical {
-    let points = || series.iter().flat_map(|series| &series.points);
-    let ends = points()
-        .filter_map(Point::interval)
-        .map(|interval| interval.1);
-    let values = points().map(|point| point.value).chain(ends);
-    let highest = values.clone().fold(0.0, f64::max);
+    let highest = points::highest(series.iter().flat_map(|series| &series.points));
     let peak = peaks.values.iter().flatten().copied().fold(0.0, f64::max);
     Vertical::Linear(if peak >= highest {
         Axis::up_to(peak)
     } else {
-        Axis::from_zero(values.chain([peak]))
+        Axis::from_zero([highest, peak].into_iter())
     })
 }
 

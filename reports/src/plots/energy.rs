@@ -225,14 +225,14 @@ fn draw(sheet: &mut Sheet, subject: Subject, bars: &[Bar]) {
     let axis = Axis::from_zero(bars.iter().map(|bar| bar.per_watt));
     let scene = &mut sheet.scene;
     let top = sheet.y + 2;
-    let height = bars.len() as i32 * (NAME + BAR + GAP);
     let names: Vec<String> = bars.iter().map(|bar| bar.name.clone()).collect();
     let names = names::fitted(&names, TEXT_SIZE, ROOM - DETAIL_ROOM);
-    for (row, (bar, name)) in bars.iter().zip(names).enumerate() {
-        let y = top + row as i32 * (NAME + BAR + GAP);
+    let mut y = top;
+    for (bar, name) in bars.iter().zip(names) {
         draw_bar(scene, subject, bar, name, y, &axis);
+        y += NAME + BAR + GAP;
     }
-    let bottom = top + height;
+    let bottom = y;
     scene.line((PLOT.0, bottom), (PLOT.1, bottom), 1, palette::AXIS);
     for (value, label) in &axis.ticks {
         if let Some(x) = axis.position(*value, PLOT) {

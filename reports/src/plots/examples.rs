@@ -6,6 +6,7 @@ use results::Record;
 use results::compare::Request;
 use results::conditions::Conditions;
 use results::energy::{self, Energy};
+use results::library::NamedLibrary;
 use results::limits::{FmaPeak, Limits, Triad};
 use results::load::LoadedRecord;
 use results::record::Case;
@@ -198,6 +199,54 @@ fn of(examples: &[Example]) -> Survey {
     )
 }
 
+/// One host with several libraries, each with its own rates.
+fn libraries() -> Survey {
+    let mut host = Example::new("workstation", 8, 60.0);
+    host.threads = vec![1, 2, 4, 8, 16];
+    host.kernels = vec!["matmul-norm", "gemm"];
+    let mut record = host.record(5);
+    let named = [
+        ("bundled", "OpenBLAS", "0.3.21", 1.0),
+        ("system", "BLIS", "0.9.0", 0.93),
+        ("mkl", "Intel oneMKL", "2026.2", 0.81),
+    ];
+    let mut cases = Vec::new();
+    for (name, library, version, share) in named {
+        let mut blas = record.software.blas.clone();
+        library.clone_into(&mut blas.name);
+        version.clone_into(&mut blas.version);
+        record.software.libraries.push(NamedLibrary {
+            name: name.to_owned(),
+            blas,
+        });
+        for case in &record.cases {
+            let mut case = case.clone();
+            case.blas = Some(name.to_owned());
+            for sample in &mut case.samples {
+                sample.gflops *= share;
+            }
+            cases.push(case);
+        }
+    }
+    record.cases = cases;
+    survey_of(vec![record])
+}
+
+/// Hosts of one, of three, and of eight runs.
+fn runs() -> Survey {
+    let hosts = [("once", 1), ("three-times", 3), ("eight-times", 8)];
+    let mut records = Vec::new();
+    for (at, (name, runs)) in hosts.into_iter().enumerate() {
+        let mut host = Example::new(name, 8, 50.0 + 6.0 * at as f64);
+        host.threads = vec![1, 2, 4, 8];
+        for run in 0..runs {
+            host.core_gflops *= 0.98;
+            records.push(host.record(100 * at as u64 + run));
+        }
+    }
+    survey_of(records)
+}
+
 /// Numbers that look random and are the same in every run.
 pub(super) struct Random(pub(super) u64);
 
@@ -292,9 +341,9 @@ fn usual() -> Vec<(String, Survey)> {
     let forty: Vec<Example> = (0..40)
         .map(|at| {
             let name = format!("compute-node-of-a-long-name-{at:04}.cluster.example.org");
-            let mut host = Example::new(&name, 32, 40.0 + (at * 13 % 29) as f64);
+            let mut host = Example::new(&name, 32, 40.0 + f64::from(at * 13 % 29));
             host.sizes = (1..=30).map(|n| 400 * n).collect();
-            host.power_w = Some(250.0 + (at * 7 % 31) as f64);
+            host.power_w = Some(250.0 + f64::from(at * 7 % 31));
             host
         })
         .collect();
@@ -306,6 +355,8 @@ fn usual() -> Vec<(String, Survey)> {
         ("seven-hosts".to_owned(), of(&seven)),
         ("seven-alike".to_owned(), of(&alike)),
         ("forty-hosts".to_owned(), of(&forty)),
+        ("libraries".to_owned(), libraries()),
+        ("runs".to_owned(), runs()),
     ]
 }
 
@@ -377,7 +428,7 @@ pub(super) fn generated(seed: u64) -> Survey {
         .map(|_| 1 + random.below(20_000))
         .collect();
     for index in 0..hosts {
-        let name: String = (0..1 + random.below(200))
+        let name: String = (0..=random.below(199))
             .map(|_| {
                 *[b'W', b'i', b'-', b'0', b' ', b'm']
                     .get(random.below(6))

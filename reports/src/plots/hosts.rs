@@ -34,6 +34,7 @@ const TABLE_MAX: usize = 200;
 const NAME_X: i32 = MARGIN + 22;
 const NAME_ROOM: i32 = 196;
 /// The columns of figures at the right.
+const SHARE_RIGHT: i32 = WIDTH - MARGIN;
 const SHARE_WIDTH: i32 = 74;
 const VALUE_WIDTH: i32 = 76;
 const REFERENCE: &str = "reference";
@@ -112,10 +113,6 @@ fn figure(survey: &Survey, work: &Work, hosts: &[Best], works_left_out: usize) -
             draw_means(&mut sheet.scene, y + 17, best, lane.name_room());
         }
         lane.draw(&mut sheet.scene, y, best);
-        if let Some(x) = lane.axis.position(best.value, lane.x) {
-            let words = format!("{name}: {} {}", best.figure(best.value), lane.unit);
-            sheet.scene.hint((x, y), words);
-        }
         sheet.y += height;
     }
     lane.axis(&mut sheet);
@@ -248,12 +245,8 @@ impl Lane {
         self.x.0 - 12 - NAME_X
     }
 
-    fn share_right(&self) -> i32 {
-        WIDTH - MARGIN
-    }
-
     fn value_right(&self) -> i32 {
-        self.share_right() - if self.has_shares { SHARE_WIDTH } else { 0 }
+        SHARE_RIGHT - if self.has_shares { SHARE_WIDTH } else { 0 }
     }
 
     /// What the columns of figures hold.
@@ -262,7 +255,7 @@ impl Lane {
         let title = |x: i32, text: &str| Text::new(text, (x, y), SMALL_SIZE).anchored(Anchor::End);
         sheet.scene.text(title(self.value_right(), self.unit));
         if self.has_shares {
-            sheet.scene.text(title(self.share_right(), "of peak"));
+            sheet.scene.text(title(SHARE_RIGHT, "of peak"));
         }
         sheet.y += 20;
     }
@@ -307,7 +300,7 @@ impl Lane {
         let figure = Text::new(figure, (self.value_right(), y), TEXT_SIZE);
         scene.text(figure.colored(palette::INK).anchored(Anchor::End));
         if let Some(share) = best.row.percent_of_peak {
-            let text = Text::new(share_in_words(share), (self.share_right(), y), TEXT_SIZE);
+            let text = Text::new(share_in_words(share), (SHARE_RIGHT, y), TEXT_SIZE);
             scene.text(text.anchored(Anchor::End));
         }
     }
@@ -424,8 +417,12 @@ fn description(survey: &Survey, work: &Work, hosts: &[Best]) -> String {
         [one] => format!("only {} is not INVALID", told(one)),
         [first, .., last] => {
             let times = first.value / last.value;
+            // Beyond all reason there is no ratio to tell.
+            let times = Some(times).filter(|times| *times < 1e6);
+            let times =
+                times.map_or_else(String::new, |times| format!("; the ratio is {times:.2}"));
             format!(
-                "the fastest is {}; the slowest is {}; the ratio is {times:.2}",
+                "the fastest is {}; the slowest is {}{times}",
                 told(first),
                 told(last)
             )

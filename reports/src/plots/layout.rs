@@ -118,7 +118,7 @@ pub(super) fn beyond(scene: &mut Scene, (x, y): Point, to_the_right: bool, color
 }
 
 /// A figure's name of these parts: small letters, digits and hyphens.
-pub(super) fn name(parts: &[&str]) -> String {
+pub(crate) fn name(parts: &[&str]) -> String {
     const CHARS_MAX: usize = 60;
     let mut name = String::new();
     for c in parts.join("-").chars() {
@@ -135,7 +135,7 @@ pub(super) fn name(parts: &[&str]) -> String {
 }
 
 /// Names that are the same after all get numbers.
-pub(super) fn named_apart(mut figures: Vec<Figure>) -> Vec<Figure> {
+pub(crate) fn named_apart(mut figures: Vec<Figure>) -> Vec<Figure> {
     for index in 1..figures.len() {
         let (before, rest) = figures.split_at_mut(index);
         let is_taken = |name: &str| before.iter().any(|figure| figure.name == name);
@@ -150,7 +150,7 @@ pub(super) fn named_apart(mut figures: Vec<Figure>) -> Vec<Figure> {
 }
 
 /// A record's text as it stands in a sentence.
-pub(super) fn brief(text: &str) -> String {
+pub(crate) fn brief(text: &str) -> String {
     const CHARS_MAX: usize = 60;
     let text = font::clean(text);
     if text.chars().count() <= CHARS_MAX {
@@ -160,7 +160,7 @@ pub(super) fn brief(text: &str) -> String {
 }
 
 /// A record's text as it stands in a cell of a table.
-pub(super) fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     const CHARS_MAX: usize = 300;
     let text = crate::clean(text);
     if text.chars().count() <= CHARS_MAX {

@@ -3,6 +3,7 @@
 use plotters::style::RGBColor;
 
 use super::sheet::{SMALL_SIZE, TEXT_SIZE, WIDTH};
+use crate::figures::{beside, grouped};
 use crate::plot::axis::Axis;
 use crate::plot::log_axis::LogAxis;
 use crate::plot::scale::{Scale, without_collisions};
@@ -89,6 +90,16 @@ pub(super) struct EndLabel {
     pub(super) lines: Vec<(String, RGBColor)>,
 }
 
+/// The values of a point, for example `2000: 818.2 (815 to 822)`.
+fn hint(point: &LinePoint) -> String {
+    let plain = |value: f64| grouped(&beside(value, value, 1e-3 * value.abs()));
+    let interval = point.interval.map_or_else(String::new, |(low, high)| {
+        format!(" ({} to {})", plain(low), plain(high))
+    });
+    let invalid = if point.is_invalid { ", INVALID" } else { "" };
+    format!("{}: {}{interval}{invalid}", point.x, plain(point.y))
+}
+
 impl Panel<'_> {
     pub(super) fn x(&self, value: f64) -> i32 {
         self.x.position(value, (PLOT.0 + INSET, PLOT.1 - INSET))
@@ -142,7 +153,7 @@ impl Panel<'_> {
         }
         if self.x.is_broken() {
             // The axis does not begin at zero: two strokes across it say so.
-            for x in [PLOT.0 - 2, PLOT.0 + 3] {
+            for x in [PLOT.0 + 2, PLOT.0 + 7] {
                 let (from, to) = ((x - 3, self.bottom + 6), (x + 3, self.bottom - 6));
                 scene.line(from, to, 2, palette::AXIS);
             }
@@ -173,6 +184,7 @@ impl Panel<'_> {
         scene.styled_line(&places, 2, style);
         let radius = if points.len() > BARS_MAX { 3 } else { 4 };
         for (point, place) in points.iter().zip(&places) {
+            scene.hint(*place, hint(point));
             if point.is_invalid {
                 scene.cross(*place, 5, palette::VERMILLION);
             } else {

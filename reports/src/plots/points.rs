@@ -172,6 +172,18 @@ pub(super) fn by_subject<'a>(points: &[Point<'a>]) -> BTreeMap<Subject<'a>, Vec<
     subjects
 }
 
+/// What an axis of these points must reach: their values, and the upper ends of their intervals as far as these are not so high
+/// that the values would lie flat at the foot.
+pub(super) fn highest<'a>(points: impl Iterator<Item = &'a Point<'a>> + Clone) -> f64 {
+    const ENDS_MAX: f64 = 1.5;
+    let values = points.clone().map(|point| point.value);
+    let highest = values.fold(0.0, f64::max);
+    let ends = points
+        .filter_map(Point::interval)
+        .map(|interval| interval.1);
+    ends.fold(highest, f64::max).min(ENDS_MAX * highest)
+}
+
 /// The name of a side.
 pub(super) fn side_name(survey: &Survey, side: usize) -> String {
     let side = survey.comparison.sides.get(side);
@@ -203,6 +215,7 @@ pub(super) fn size(n: usize) -> String {
 
 /// What differs between means, in words, for each; and what they have in common.
 pub(super) fn means_in_words(means: &[&Means]) -> (Vec<String>, String) {
+    const DRIVER: usize = 3;
     let threads = |count: usize| {
         if count == 1 {
             "1 thread".to_owned()
@@ -210,7 +223,6 @@ pub(super) fn means_in_words(means: &[&Means]) -> (Vec<String>, String) {
             format!("{count} threads")
         }
     };
-    const DRIVER: usize = 3;
     let facts = |means: &Means| {
         [
             threads(means.threads),

@@ -12,7 +12,7 @@ use super::layout::{
 };
 use crate::comparison_text::{share, times};
 use crate::figure::{Figure, Figures, Missing, Table};
-use crate::figures::{counted, grouped, percent};
+use crate::figures::{counted, percent};
 use crate::plot::labels::Labels;
 use crate::plot::scene::{Anchor, Mark, Point, Scene, Text};
 use crate::plot::{font, palette};
@@ -132,7 +132,7 @@ fn attributes(case: &CaseOutcome) -> [String; 4] {
     };
     [
         case.kernel.clone(),
-        format!("n = {}", grouped(&case.n.to_string())),
+        format!("n={}", case.n),
         case.dtype.clone(),
         threads,
     ]
@@ -170,8 +170,8 @@ impl Scale {
         intervals.sort_by(f64::total_cmp);
         let middle = intervals.get(intervals.len() / 2).copied();
         let most = intervals.last().copied();
-        // Ten times the usual distance squeezes everything else into one place.
-        let usual = middle.map_or(0.0, |middle| 8.0 * middle.max(REACH_MIN));
+        // What lies many times as far out as the others would squeeze these into one place.
+        let usual = middle.map_or(0.0, |middle| 4.0 * middle.max(REACH_MIN));
         let needed = most.map_or(0.0, |most| most.min(usual));
         let thresholds = cases.iter().filter_map(|case| {
             let band = band(comparison, case)?;
@@ -308,15 +308,12 @@ fn ticks(reach: f64) -> Vec<(f64, String)> {
 /// What is shaded: between which ratios there is no difference that matters (`ab`), or which slowdowns pass (`check`).
 fn band(comparison: &Comparison, case: &CaseOutcome) -> Option<(f64, f64)> {
     let is_ratio = |(low, high): &(f64, f64)| *low > 0.0 && low <= high && high.is_finite();
-    let band = match &case.gate {
-        Some(gate) => {
-            let share = gate.threshold_percent? / 100.0;
-            (gate.expected * (1.0 - share), gate.expected)
-        }
-        None => {
-            let share = comparison.settings.threshold_percent? / 100.0;
-            (1.0 - share, 1.0 + share)
-        }
+    let band = if let Some(gate) = &case.gate {
+        let share = gate.threshold_percent? / 100.0;
+        (gate.expected * (1.0 - share), gate.expected)
+    } else {
+        let share = comparison.settings.threshold_percent? / 100.0;
+        (1.0 - share, 1.0 + share)
     };
     Some(band).filter(is_ratio)
 }

@@ -402,14 +402,6 @@ fn draw_series(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, pl
         } else {
             scene.marker(*place, 4, style);
         }
-        let words = format!(
-            "{}, n = {}: {} GFLOPS at {} flop/byte",
-            series.name,
-            points::size(dot.point.n()),
-            figure(dot.gflops),
-            figure(dot.intensity)
-        );
-        scene.hint(*place, words);
     }
 }
 

@@ -68,13 +68,28 @@ fn figure(record: &Record) -> Option<Figure> {
     let strips: Vec<Strip> = shown.iter().map(Strip::of).collect();
     let scale = Scale::of(&strips);
     let host = font::shortened(&font::clean(&record.host.hostname), SMALL_SIZE, 300);
-    let subtitle = format!("{}: each case around its own median", labels.title);
+    let subtitle = match shown {
+        [_] => format!("{}: around their median", labels.title),
+        _ => format!("{}: each case around its own median", labels.title),
+    };
     let mut sheet = Sheet::titled(&format!("Samples on {host}"), &subtitle);
     legend(&mut sheet, &strips);
     for (strip, label) in strips.iter().zip(&labels.rows) {
         draw(&mut sheet, strip, label, &scale);
     }
     scale.axis(&mut sheet);
+    let beyond = strips.iter().map(|strip| scale.beyond(strip)).sum();
+    if beyond > 0 {
+        let samples = counted(beyond, "sample");
+        sheet.note(&format!("Triangles at the edges: {samples} beyond."));
+    }
+    let thinned = strips.iter().map(Strip::stride).max().unwrap_or(1);
+    if thinned > 1 {
+        let most = grouped(&DOTS_MAX.to_string());
+        sheet.note(&format!(
+            "Of more than {most} samples only so many are drawn, evenly chosen."
+        ));
+    }
     if cases.len() > shown.len() {
         let more = counted(cases.len() - shown.len(), "more case");
         sheet.note(&format!("{more} not drawn: the table goes on."));
@@ -138,6 +153,11 @@ impl<'a> Strip<'a> {
         distance.is_finite().then_some(distance)
     }
 
+    /// Every so manyth sample is drawn.
+    fn stride(&self) -> usize {
+        self.case.samples.len().div_ceil(DOTS_MAX).max(1)
+    }
+
     fn failed(&self) -> usize {
         let samples = self.case.samples.iter();
         samples.filter(|sample| !sample.verification.passed).count()
@@ -198,19 +218,33 @@ impl Scale {
                 }
             }
         }
-        let (low, high) = (reach(below), reach(above));
+        // Nothing is slower than not at all.
+        let (low, high) = (reach(below).min(100.0), reach(above));
         // Neither side becomes so narrow that nothing can be read on it.
         let least = REACH_MIN.max(0.15 * low.max(high));
         let (low, high) = (low.max(least), high.max(least));
         let step = step((low + high) / 9.0);
         let [first, last] = [(low / step).ceil(), (high / step).ceil()].map(|count| count as i32);
         let ticks = (-first..=last).map(|at| f64::from(at) * step);
+        let ticks = ticks.filter(|value| *value >= -100.0);
         let ticks = ticks.map(|value| (value, label(value, step))).collect();
         Scale {
-            low: -f64::from(first) * step,
+            low: (-f64::from(first) * step).max(-100.0),
             high: f64::from(last) * step,
             ticks,
         }
+    }
+
+    /// How many samples lie beyond the edges.
+    fn beyond(&self, strip: &Strip) -> usize {
+        let distances = strip
+            .case
+            .samples
+            .iter()
+            .filter_map(|it| strip.distance(it));
+        distances
+            .filter(|distance| self.x(*distance).is_none())
+            .count()
     }
 
     /// `None` for what lies beyond the edges.
@@ -267,12 +301,14 @@ impl Scale {
     }
 }
 
-/// How far to one side the axis has to reach: to the furthest sample, unless nearly all of them are much nearer.
+/// How far to one side the axis has to reach: to the furthest sample, unless it lies several times as far out as most.
 fn reach(mut distances: Vec<f64>) -> f64 {
     distances.sort_by(f64::total_cmp);
     let furthest = distances.last().copied().unwrap_or(0.0);
-    let usual = quantile(&distances, 0.9).max(REACH_MIN);
-    furthest.min(4.0 * usual).min(1000.0)
+    // Not between two samples: of a few the furthest one would count.
+    let usual = distances.get(distances.len().saturating_sub(1) * 3 / 4);
+    let usual = usual.map_or(REACH_MIN, |usual| usual.max(REACH_MIN));
+    furthest.min(6.0 * usual).min(1000.0)
 }
 
 /// The least of 1, 2, 5, 10 times a power of ten that is not below.
@@ -369,7 +405,7 @@ fn heading(sheet: &mut Sheet, strip: &Strip, label: &str) {
         figures = format!("{figures}, middle half {} wide", percent(high - low));
     }
     let count = strip.case.samples.len();
-    figures = format!("{figures}, n = {count}");
+    figures = format!("{figures}, {}", counted(count, "sample"));
     if strip.failed() > 0 {
         figures = format!("{figures}, {} INVALID", strip.failed());
     }
@@ -399,7 +435,7 @@ fn heading(sheet: &mut Sheet, strip: &Strip, label: &str) {
 /// The samples from the top down in their order: what drifts leans to one side.
 fn draw_samples(scene: &mut Scene, strip: &Strip, top: i32, scale: &Scale) {
     let samples = &strip.case.samples;
-    let stride = samples.len().div_ceil(DOTS_MAX).max(1);
+    let stride = strip.stride();
     let radius = if samples.len() <= 60 { 3 } else { 2 };
     let last = samples.len().saturating_sub(1).max(1);
     for (index, sample) in samples.iter().enumerate() {

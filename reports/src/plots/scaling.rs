@@ -272,16 +272,6 @@ fn draw(
         });
         let points: Vec<LinePoint> = points.collect();
         let end = panel.draw_series(&mut sheet.scene, &points, style);
-        for point in &series.points {
-            let words = format!(
-                "{} threads: {} {}",
-                point.threads(),
-                figure(point.value),
-                what.subject.unit
-            );
-            let at = (panel.x(point.threads() as f64), panel.y(point.value));
-            sheet.scene.hint(at, words);
-        }
         let last = series.points.last().map_or(0.0, |point| point.value);
         let mut lines = vec![(
             format!("{} {}", figure(last), what.subject.unit),
@@ -346,11 +336,8 @@ fn vertical(
     is_log: bool,
 ) -> Vertical {
     let points = || series.iter().flat_map(|series| &series.points);
-    let ends = points()
-        .filter_map(Point::interval)
-        .map(|interval| interval.1);
     let values = || points().map(|point| point.value);
-    let highest = values().chain(ends).fold(0.0, f64::max);
+    let highest = points::highest(points());
     let peaks = points()
         .filter(|_| series.len() == 1)
         .filter_map(|point| point.peak(survey));
@@ -477,10 +464,6 @@ fn draw_efficiency(
         });
         let points: Vec<LinePoint> = points.collect();
         let end = panel.draw_series(&mut sheet.scene, &points, style);
-        for point in &points {
-            let words = format!("{} threads: {} of the ideal", point.x, percent(point.y));
-            sheet.scene.hint((panel.x(point.x), panel.y(point.y)), words);
-        }
         let last = points.last().map_or(0.0, |point| point.y);
         labels.push(EndLabel {
             from: end,
@@ -533,7 +516,7 @@ fn description(what: &What, host: &str, series: &[Series], boundaries: &[Boundar
             of_threads.join(", ")
         ));
     }
-    sentences.extend(boundaries.iter().map(|boundary| boundary.sentence()));
+    sentences.extend(boundaries.iter().map(Boundary::sentence));
     sentences.join(". ")
 }
 

@@ -21,7 +21,7 @@ fn no_mark_leaves_the_picture() {
                 Mark::Path { points, .. } | Mark::Polygon { points, .. } => points.clone(),
                 Mark::Dot { center, .. } => vec![*center],
                 Mark::Hint { at, .. } => vec![*at],
-            Mark::Text(_) => continue,
+                Mark::Text(_) => continue,
             };
             assert!(points.iter().all(is_inside), "{name}: {mark:?}");
         }

@@ -102,9 +102,6 @@ fn of_type<'a>(limits: &Limits, points: &[Point<'a>], dtype: &str) -> Option<Mod
     let peaks: Vec<&FmaPeak> = peaks.filter(is_sound).collect();
     let triad = limits.triad.as_ref().filter(|triad| triad.verified);
     let bandwidth = triad.and_then(|triad| drawable(triad.gb_per_s));
-    if peaks.is_empty() && bandwidth.is_none() {
-        return None;
-    }
     let of_type = points
         .iter()
         .filter(|point| point.group.work.dtype == dtype);
@@ -116,10 +113,11 @@ fn of_type<'a>(limits: &Limits, points: &[Point<'a>], dtype: &str) -> Option<Mod
         .filter(|dot| dot.point.threads() == threads)
         .collect();
     dots.sort_by(|a, b| b.gflops.total_cmp(&a.gflops));
-    Some(Model {
+    let roofs = roofs(limits, dtype, &dots, threads);
+    (!roofs.is_empty() || bandwidth.is_some()).then(|| Model {
         dtype: dtype.to_owned(),
         threads,
-        roofs: roofs(limits, dtype, &dots, threads),
+        roofs,
         bandwidth,
         bandwidth_threads: triad.map_or(0, |triad| triad.threads),
         left_out: count - dots.len(),

@@ -113,7 +113,11 @@ fn of_topology(topology: &Topology) -> Vec<Boundary> {
     };
     boundaries.extend(parts(packages, What::Packages));
     let of_nodes: Vec<Boundary> = parts(nodes, What::Nodes)
-        .filter(|node| !boundaries.iter().any(|other| other.threads == node.threads))
+        .filter(|node| {
+            !boundaries.iter().any(|other| {
+                (other.threads - node.threads).abs() < 0.5 && other.what != What::Quota
+            })
+        })
         .collect();
     boundaries.extend(of_nodes);
     boundaries
@@ -144,6 +148,7 @@ pub(super) fn draw_labels(
     place: impl Fn(f64) -> i32,
 ) -> i32 {
     let mut ends: Vec<i32> = Vec::new();
+    let row_y = |row: usize| y + ROW * i32::try_from(row).unwrap_or(0);
     for boundary in boundaries {
         let label = font::ellipsized(&boundary.label(), SMALL_SIZE, PLOT.1 - PLOT.0);
         let half = font::width(&label, SMALL_SIZE) / 2 + 1;
@@ -158,10 +163,10 @@ pub(super) fn draw_labels(
         }
         ends.resize(ends.len().max(row + 1), 0);
         ends[row] = x + half;
-        let at = (x, y + ROW * row as i32 + ROW / 2);
+        let at = (x, row_y(row) + ROW / 2);
         scene.text(Text::new(label, at, SMALL_SIZE).anchored(Anchor::Middle));
     }
-    y + ROW * ends.len() as i32 + 6
+    row_y(ends.len()) + 6
 }
 
 /// Their lines across a panel.

@@ -6,6 +6,7 @@ use results::statistics::median;
 
 use super::{figure_beside, rate_of};
 use crate::Rate;
+use crate::figures::counted;
 
 /// Means of CPU times over less than this say nothing: the kernel counts in steps.
 const SPAN_MIN_S: f64 = 0.5;
@@ -182,15 +183,17 @@ impl<'a> Trace<'a> {
         let mut parts = Vec::new();
         if thermal > 0 {
             parts.push(format!(
-                "{thermal} while the processor slowed itself down for its temperature"
+                "{} while the processor slowed itself down for its temperature",
+                counted(thermal, "sample")
             ));
         }
         if quota > 0 {
             parts.push(format!(
-                "{quota} while the quota of CPU time held threads back"
+                "{} while the quota of CPU time held threads back",
+                counted(quota, "sample")
             ));
         }
-        (!parts.is_empty()).then(|| format!("Triangles: samples taken {}.", parts.join(", ")))
+        (!parts.is_empty()).then(|| format!("Triangles: {}.", parts.join(", ")))
     }
 }
 

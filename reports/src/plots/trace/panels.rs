@@ -2,7 +2,7 @@
 
 use plotters::style::RGBColor;
 
-use super::events::{Event, Trace};
+use super::events::{self, Event, Trace};
 use crate::plot::axis::Axis;
 use crate::plot::line_ends::spread;
 use crate::plot::palette;
@@ -294,6 +294,9 @@ fn readings<'a>(
     }
 }
 
+/// What a span tells of somebody.
+type Of = fn(&events::Span) -> Option<f64>;
+
 /// A panel of the CPUs that others used.
 fn others(sheet: &mut Sheet, trace: &Trace) {
     let spans = trace.spans();
@@ -312,7 +315,6 @@ fn others(sheet: &mut Sheet, trace: &Trace) {
         .filter_map(|(value, label)| Some((place(*value)?, label.clone())));
     panel.grid(scene, &ticks.collect::<Vec<_>>());
     let mut ends = Vec::new();
-    type Of = fn(&super::events::Span) -> Option<f64>;
     let kinds: [(&str, Of, RGBColor, RGBColor, &[i32]); 2] = [
         (
             "processes",
@@ -330,14 +332,21 @@ fn others(sheet: &mut Sheet, trace: &Trace) {
         ),
     ];
     for (name, of, color, text, dash) in kinds {
-        let mut points = Vec::new();
+        // A path for each stretch of spans without a gap.
+        let mut paths: Vec<Vec<Point>> = Vec::new();
         for span in &spans {
             if let Some(y) = of(span).and_then(place) {
                 let (first, last) = span.events;
-                points.extend([(edge(trace, first), y), (edge(trace, last + 1), y)]);
+                let (from, to) = (edge(trace, first), edge(trace, last + 1));
+                match paths.last_mut() {
+                    Some(path) if path.last().is_some_and(|(x, _)| *x == from) => {
+                        path.extend([(from, y), (to, y)]);
+                    }
+                    _ => paths.push(vec![(from, y), (to, y)]),
+                }
             }
         }
-        let Some((_, y)) = points.last().copied() else {
+        let Some((_, y)) = paths.last().and_then(|path| path.last()).copied() else {
             continue;
         };
         // What never was is not drawn.
@@ -347,14 +356,16 @@ fn others(sheet: &mut Sheet, trace: &Trace) {
         {
             continue;
         }
-        if dash.is_empty() {
-            scene.marks.push(Mark::Path {
-                points,
-                width: 2,
-                color,
-            });
-        } else {
-            scene.dashed(&points, 2, color, dash);
+        for points in paths {
+            if dash.is_empty() {
+                scene.marks.push(Mark::Path {
+                    points,
+                    width: 2,
+                    color,
+                });
+            } else {
+                scene.dashed(&points, 2, color, dash);
+            }
         }
         ends.push((name, y, text));
     }
@@ -379,7 +390,8 @@ fn axis(sheet: &mut Sheet, trace: &Trace) {
         .enumerate()
         .filter_map(|(index, event)| {
             let number = event.sample?.0 + 1;
-            (number == 1 || number.is_multiple_of(stride))
+            // The first one where it keeps off the next.
+            ((number == 1 && stride > 2) || number.is_multiple_of(stride))
                 .then(|| (x(trace, index), number.to_string()))
         });
     let ticks: Vec<(i32, String)> = numbered.collect();
