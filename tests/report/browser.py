@@ -321,12 +321,23 @@ class Deeds(InBrowser):
             self.page.press("Enter")
             self.assertEqual(self.page.evaluate(is_open), should)
 
-    def test_the_pointer_tells_values(self):
+    def hints(self):
+        """What the points of each picture say: figure, whether it is seen, texts. The script takes the texts to itself."""
+        self.page.set_script(False)
         self.open()
-        plots = self.page.evaluate(
-            """[...document.querySelectorAll("svg.plot")].map((plot) =>
-                plot.checkVisibility() ? [...plot.querySelectorAll(".hint")].map((it) => it.textContent) : [])"""
+        hints = self.page.evaluate(
+            """[...document.querySelectorAll("svg.plot")].map((plot) => [
+                plot.closest("figure").id,
+                plot.checkVisibility(),
+                [...plot.querySelectorAll(".hint")].map((it) => it.textContent),
+            ])"""
         )
+        self.page.set_script(True)
+        self.open()
+        return hints
+
+    def test_the_pointer_tells_values(self):
+        plots = [hints if is_seen else [] for _, is_seen, hints in self.hints()]
         self.assertGreater(len(list(filter(None, plots))), 3, "pictures tell no values")
         for place, hints in enumerate(plots):
             if not hints:
@@ -343,15 +354,16 @@ class Deeds(InBrowser):
         self.page.wait_for("document.getElementById('hint').hidden")
 
     def test_what_the_pointer_tells_is_what_was_measured(self):
-        self.open()
-        hints = self.page.evaluate(
-            """[...document.querySelectorAll("[id^=figure-by-size] .hint")]
-                .map((it) => [it.closest("figure").id, it.textContent])"""
-        )
+        hints = [
+            (figure, hint)
+            for figure, _, hints in self.hints()
+            if figure.startswith("figure-by-size-")
+            for hint in hints
+        ]
         self.assertGreater(len(hints), 20)
         for figure, hint in hints:
             kernel, dtype = re.fullmatch(r"figure-by-size-(.+)-(f\d+)", figure).groups()
-            n, rate = re.match(r"([\d,]+): ([\d,.]+)", hint).groups()
+            n, rate = re.match(r"([\d,]+): ([\d,]*\d(?:\.\d+)?)", hint).groups()
             decimals = len(rate.partition(".")[2])
             measured = {
                 f"{row.rate:,.{decimals}f}"
