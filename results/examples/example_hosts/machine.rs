@@ -61,9 +61,10 @@ impl Build {
         let all = self.cpus_of(0..self.cores());
         let core = |core: usize| {
             let is_fast = core < self.fast_cores();
-            let kind = match is_fast {
-                true => CoreKind::Performance,
-                false => CoreKind::Efficiency,
+            let kind = if is_fast {
+                CoreKind::Performance
+            } else {
+                CoreKind::Efficiency
             };
             let highest_share = if is_fast { 1.0 } else { 0.75 };
             Core {
