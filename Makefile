@@ -4,12 +4,13 @@ PACKAGES := gcc libc6-dev pkg-config libhwloc-dev libudev-dev libopenblas-pthrea
 TEST_PACKAGES := squashfs-tools docker.io busybox-static minisign umoci skopeo docker-registry openssl debootstrap python3 \
 	libopenblas0-pthread libopenblas0-openmp libopenblas0-serial libblis4-pthread libblis4-openmp libblas3
 EXCHANGE_PACKAGES := git python3-venv hyperfine libbenchmark-tools
+REPORT_PACKAGES := chromium fonts-dejavu-core python3 python3-pip
 BENCH_PACKAGES := python3-venv squashfuse squashfs-tools debootstrap
 CARGO ?= cargo
 # The second OpenBLAS in bench.run, newer than Debian's. `make bench.run BLAS=` packs none.
 BLAS := $(if $(filter x86_64,$(shell uname -m)),target/blas/libscipy_openblas.so)
 
-.PHONY: run test article exchange-check lint setup setup-test setup-exchange setup-bench speed start codec clean FORCE
+.PHONY: run test article exchange-check report-check lint setup setup-test setup-exchange setup-report setup-bench speed start codec clean FORCE
 
 run: bench.run
 	./bench.run --size small
@@ -18,8 +19,9 @@ run: bench.run
 setup: WANTED = $(PACKAGES)
 setup-test: WANTED = $(PACKAGES) $(TEST_PACKAGES)
 setup-exchange: WANTED = $(EXCHANGE_PACKAGES)
+setup-report: WANTED = $(REPORT_PACKAGES)
 setup-bench: WANTED = $(BENCH_PACKAGES)
-setup setup-test setup-exchange setup-bench:
+setup setup-test setup-exchange setup-report setup-bench:
 	@./.ci/install-packages $(WANTED)
 
 bench.run: target/release/bench target/release/bundle $(BLAS)
@@ -44,6 +46,10 @@ article: setup-test bench.run
 # What `bench export` writes, read by the programs that it is for: they come from Debian and PyPI.
 exchange-check: setup-exchange target/release/bench
 	tests/exchange/validate.py target/release/bench
+
+# What `bench report` writes, in a browser: see target/report-check for how it looks.
+report-check: setup-report target/release/bench
+	tests/report/browser.py target/release/bench
 
 # The program `bundle` for hosts with another C library.
 bundle.run: bench.run

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Makes many synthetic records and measures how long `bench compare` takes over them, and how much memory.
+"""Makes many synthetic records and measures how long `bench compare` and `bench report` take over them, and how much memory.
 
     many_records.py make DIR [--records 100000] [--hosts 300] [--cases 1] [--seed 1]
     many_records.py measure BENCH DIR [--repeats 5]
+    many_records.py report BENCH DIR [--repeats 3]
 
 A made record has what one of `bench run --repeats 5` has, in all its parts: cases of five samples with conditions, and a machine. A third of the hosts has another processor, some have other microcode; each host has its own speed, each
 run its own deviation, so that medians, intervals and ratios have something to do. The norms are right for no matrix, but the same
@@ -275,6 +276,22 @@ def measure(args):
     print(f"bench compare: median {statistics.median(times_s):.2f} s of {shown}; at most {peak_mb:.0f} MB; {os.cpu_count()} CPUs")
 
 
+def report(args):
+    page = pathlib.Path(args.directory).with_suffix(".html")
+    times_s = []
+    for _ in range(args.repeats):
+        started = time.monotonic()
+        command = [args.bench, "report", args.directory, "--output", page]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        times_s.append(time.monotonic() - started)
+    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
+    shown = ", ".join(f"{seconds:.2f}" for seconds in times_s)
+    print(
+        f"bench report: median {statistics.median(times_s):.2f} s of {shown}; a page of {page.stat().st_size / 1e6:.2f} MB; "
+        f"at most {peak_mb:.0f} MB of memory; {os.cpu_count()} CPUs"
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
@@ -290,6 +307,11 @@ def main():
     measuring.add_argument("directory")
     measuring.add_argument("--repeats", type=int, default=5)
     measuring.set_defaults(run=measure)
+    reporting = commands.add_parser("report")
+    reporting.add_argument("bench")
+    reporting.add_argument("directory")
+    reporting.add_argument("--repeats", type=int, default=3)
+    reporting.set_defaults(run=report)
     args = parser.parse_args()
     args.run(args)
 

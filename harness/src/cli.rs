@@ -11,6 +11,8 @@ mod export;
 pub mod history;
 mod import;
 mod measured;
+mod plot;
+mod report;
 mod run;
 mod topology;
 
@@ -30,6 +32,8 @@ pub use export::ExportArgs;
 pub use history::HistoryArgs;
 pub use import::ImportArgs;
 pub use measured::{ComparingArgs, MeasuredArgs};
+pub use plot::{Kind as PlotKind, PlotArgs};
+pub use report::{MaterialArgs, ReportArgs};
 pub use run::RunArgs;
 pub use topology::TopologyArgs;
 
@@ -70,6 +74,10 @@ pub enum Command {
     Import(ImportArgs),
     /// Show one value a run over commits or time, and where it changed
     History(HistoryArgs),
+    /// Make one HTML page of records, to be read in any browser
+    Report(ReportArgs),
+    /// Draw single plots of records as SVG or PNG
+    Plot(PlotArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -88,6 +96,7 @@ Examples:
   OMP_NUM_THREADS=8 bench                 threads chosen by the environment
   bench compare bench-results 'lab/*.json'
                                           many hosts in one table
+  bench report bench-results              the same and more as a page for a browser
   bench --size test --output -            the record on standard output, no file
 
 Exit codes:

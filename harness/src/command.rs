@@ -4,7 +4,9 @@ use clap::CommandFactory;
 
 use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Failure};
-use crate::{ab, check, compare, export, history, import, output, run, topology_command};
+use crate::{
+    ab, check, compare, export, history, import, output, plot, report, run, topology_command,
+};
 
 /// Does what the command line asks for.
 ///
@@ -22,6 +24,8 @@ pub fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::History(args)) => history::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
+        Some(Command::Plot(args)) => plot::run(&args),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bench", &mut script);

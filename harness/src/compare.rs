@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use results::compare::{self, Comparison, Reference, Request, Run};
+use results::compare::{self, Comparison, Request, Run};
 use results::load::{self, Loaded};
 use results::samples_digest::Seal;
 
@@ -19,7 +19,7 @@ use crate::records;
 /// When records cannot be loaded, when nothing can be compared, and when norms show that a host computed something else; the
 /// tables are printed all the same in the last two cases.
 pub fn run(args: &CompareArgs) -> Result<Exit, Failure> {
-    let (words, reference) = what_is_compared(args);
+    let (words, reference) = records::words(&args.records, args.reference.as_deref());
     let loaded = load::load(&words, |record| Run::of(&record)).map_err(records::failure)?;
     for note in notes(&loaded) {
         eprintln!("bench: {}", reports::clean(&note));
@@ -53,21 +53,6 @@ pub fn run(args: &CompareArgs) -> Result<Exit, Failure> {
     judge(&comparison)
 }
 
-/// The words to load, and what the reference is among them. A record's file that is named as reference need not be named again.
-fn what_is_compared(args: &CompareArgs) -> (Vec<PathBuf>, Reference) {
-    match &args.reference {
-        None => (args.records.clone(), Reference::First),
-        Some(file) if file.is_file() => {
-            let words = std::iter::once(file).chain(&args.records);
-            (words.cloned().collect(), Reference::FirstRecord)
-        }
-        Some(host) => (
-            args.records.clone(),
-            Reference::Named(host.to_string_lossy().into_owned()),
-        ),
-    }
-}
-
 /// What should be known about the records before their figures.
 fn notes(loaded: &Loaded<Run>) -> Vec<String> {
     let mut notes = records::notes(loaded);
@@ -82,6 +67,18 @@ fn notes(loaded: &Loaded<Run>) -> Vec<String> {
 
 /// What the comparison amounts to.
 fn judge(comparison: &Comparison) -> Result<Exit, Failure> {
+    refuse_mismatches(comparison)?;
+    if comparison.compared() > 0 {
+        return Ok(Exit::Pass);
+    }
+    Err(Failure::new(
+        Exit::NotComparable,
+        anyhow::anyhow!("cannot compare: {}", why_not(comparison)),
+    ))
+}
+
+/// Fails when a side computed something else than the others.
+pub(crate) fn refuse_mismatches(comparison: &Comparison) -> Result<(), Failure> {
     if let Some(mismatch) = comparison.mismatches.first() {
         let sentence = reports::compare::mismatch(comparison, mismatch);
         let more = match comparison.mismatches.len() {
@@ -93,13 +90,7 @@ fn judge(comparison: &Comparison) -> Result<Exit, Failure> {
             anyhow::anyhow!("possible silent data corruption: {sentence}{more}"),
         ));
     }
-    if comparison.compared() > 0 {
-        return Ok(Exit::Pass);
-    }
-    Err(Failure::new(
-        Exit::NotComparable,
-        anyhow::anyhow!("cannot compare: {}", why_not(comparison)),
-    ))
+    Ok(())
 }
 
 /// Why nothing was compared, with a remedy.

@@ -50,16 +50,6 @@ pub fn cannot_create(error: StoreError) -> Failure {
     Failure::new(Exit::CannotCreate, error)
 }
 
-/// A text as one word of a shell: as it is, or in quotes where it holds anything that a shell reads as more than a letter.
-pub fn as_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 /// The failure that standard output takes no more.
 pub fn failure(error: &io::Error) -> Failure {
     let error = anyhow::anyhow!("cannot write to standard output: {error} (direct it elsewhere)");
@@ -110,14 +100,6 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_stay_words() {
-        assert_eq!(as_word("./bench-1.run"), "./bench-1.run");
-        assert_eq!(as_word("my bench.run"), "'my bench.run'");
-        assert_eq!(as_word("it's;"), r"'it'\''s;'");
-        assert_eq!(as_word(""), "''");
-    }
 
     #[test]
     fn lines_come_in_the_order_of_the_cases() {

@@ -20,7 +20,7 @@ use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, Interrupt};
 use crate::measure::{Event, Probe};
-use crate::output::{self, Lines, print_line};
+use crate::output::{Lines, print_line};
 use crate::plan::{CasePlan, Destination, INJECT_FAULT, Plan, Verbosity};
 use crate::progress::Progress;
 use crate::resume::{self, Interrupted};
@@ -224,7 +224,7 @@ fn interruption(plan: &Plan, journal: Option<&Journal>, signal: i32, done: usize
         format!(
             "; go on with {} run --resume {}",
             software::as_typed(),
-            output::as_word(&journal.path().to_string_lossy())
+            reports::shell_word(&journal.path().to_string_lossy())
         )
     });
     let failure = Failure::new(

@@ -5,7 +5,7 @@ use std::env;
 use results::record;
 
 use crate::libraries::{self, Selected};
-use crate::output;
+
 
 /// The program's version, with the commit where it is known, as `--version` prints it.
 pub const VERSION: &str = if COMMIT.is_empty() {
@@ -36,7 +36,7 @@ pub fn describe(libraries: &[Selected]) -> record::Software {
 pub fn as_typed() -> String {
     let typed = env::var_os("BENCHRUN_BUNDLE").or_else(|| env::args_os().next());
     let typed = typed.filter(|typed| !typed.is_empty());
-    output::as_word(&typed.map_or("bench".into(), |typed| typed.to_string_lossy().into_owned()))
+    reports::shell_word(&typed.map_or("bench".into(), |typed| typed.to_string_lossy().into_owned()))
 }
 
 /// What the launcher of a bundle tells its payload.

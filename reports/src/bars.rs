@@ -5,7 +5,7 @@ use results::record::Case;
 use unicode_width::UnicodeWidthStr;
 
 use crate::narrow::shorten;
-use crate::run_plot::labels::Labels;
+use crate::plot::labels::Labels;
 use crate::text::median;
 use crate::{Rate, clean};
 
@@ -43,7 +43,7 @@ const BARS_MAX: usize = 40;
 /// The medians of a run's cases, those in GFLOPS and those in GB/s by themselves; nothing where there is only one of a kind and no peak to
 /// hold it against. Lines of at most `width` columns, without a newline at the end.
 pub fn of_run(record: &Record, style: Style, width: usize) -> Option<String> {
-    let labels = Labels::of(&record.cases).rows;
+    let labels = Labels::of_cases(&record.cases).rows;
     let mut lines = Vec::new();
     for unit in ["GFLOPS", "GB/s"] {
         let cases = record.cases.iter().zip(&labels);

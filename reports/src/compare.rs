@@ -3,12 +3,13 @@
 mod csv;
 mod json;
 mod markdown;
-mod rows;
-mod sentences;
+pub(crate) mod rows;
+pub(crate) mod sentences;
 mod text;
 
 pub use csv::csv;
 pub use json::json;
 pub use markdown::markdown;
+pub(crate) use sentences::by as means_in_words;
 pub use sentences::{mismatch, refused};
 pub use text::{text, text_with_bars};

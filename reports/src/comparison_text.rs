@@ -137,6 +137,28 @@ fn broken(lines: &[String]) -> String {
     text
 }
 
+/// What came of it, in a few words.
+pub(crate) fn outcome(comparison: &Comparison) -> String {
+    let told = comparison.cases.iter().any(|case| case.gate.is_some());
+    match comparison.verdict {
+        Verdict::Told => counted(comparison.cases.len(), "case"),
+        verdict if !told => verdict.name().to_owned(),
+        _ => headline(comparison),
+    }
+}
+
+/// What is said of a case, without its figures.
+pub(crate) fn verdict(comparison: &Comparison, case: &CaseOutcome) -> String {
+    if let Some(gate) = &case.gate {
+        return format!(
+            "{}, threshold {}",
+            gate_name(gate.verdict),
+            threshold(case, gate)
+        );
+    }
+    difference_words(case, comparison.settings.threshold_percent.unwrap_or(0.0))
+}
+
 fn headline(comparison: &Comparison) -> String {
     let cases = counted(comparison.cases.len(), "case");
     let expected = comparison.cases.iter().filter(|case| {
@@ -180,7 +202,7 @@ fn headline(comparison: &Comparison) -> String {
 }
 
 /// For example `./main.run --blas newest (OpenBLAS 0.3.34 SkylakeX, bundle c98be5998050)`.
-fn side(side: &SideRecord) -> String {
+pub(crate) fn side(side: &SideRecord) -> String {
     let Some(software) = &side.software else {
         return side.given.clone();
     };
@@ -194,7 +216,7 @@ fn side(side: &SideRecord) -> String {
     format!("{} ({})", side.given, parts.join(", "))
 }
 
-fn label(case: &CaseOutcome) -> String {
+pub(crate) fn label(case: &CaseOutcome) -> String {
     let [a, b] = case.threads;
     let threads = if a == b {
         counted(a, "thread")
@@ -204,9 +226,10 @@ fn label(case: &CaseOutcome) -> String {
     format!("{} n={} {}, {threads}", case.kernel, case.n, case.dtype)
 }
 
-fn difference(case: &CaseOutcome, within: f64) -> String {
+/// Which is faster, as far as that can be told.
+fn difference_words(case: &CaseOutcome, within: f64) -> String {
     let within = share(within);
-    let verdict = match case.difference {
+    match case.difference {
         Some(Difference::Faster) => format!("B is faster by more than {within}"),
         Some(Difference::Slower) => format!("B is slower by more than {within}"),
         Some(Difference::NoDifference) => format!("no difference beyond {within}"),
@@ -226,7 +249,11 @@ fn difference(case: &CaseOutcome, within: f64) -> String {
             ),
         },
         None => "not told".to_owned(),
-    };
+    }
+}
+
+fn difference(case: &CaseOutcome, within: f64) -> String {
+    let verdict = difference_words(case, within);
     match &case.ratio {
         Some(ratio) => format!(
             "{verdict}: {} times A's speed ({}, noise ±{})",
@@ -330,7 +357,7 @@ fn threshold(case: &CaseOutcome, outcome: &GateOutcome) -> String {
 }
 
 /// A share that somebody asked for, in percent: however small, it is not 0.
-fn share(value: f64) -> String {
+pub(crate) fn share(value: f64) -> String {
     if value > 0.0 && value < 0.095 {
         let decimals = (-value.log10()).ceil().clamp(1.0, 300.0) as usize;
         format!("{value:.decimals$} %")
@@ -355,7 +382,7 @@ fn interval(case: &CaseOutcome, ratio: &Ratio) -> String {
 }
 
 /// A ratio with the digits that its interval leaves it.
-fn times(ratio: &Ratio, value: f64) -> String {
+pub(crate) fn times(ratio: &Ratio, value: f64) -> String {
     if !(0.001..1e4).contains(&value) {
         return format!("{value:.2e}");
     }
@@ -363,7 +390,7 @@ fn times(ratio: &Ratio, value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-fn remarks(comparison: &Comparison) -> Vec<String> {
+pub(crate) fn remarks(comparison: &Comparison) -> Vec<String> {
     let warnings = comparison
         .warnings
         .iter()
@@ -372,7 +399,7 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
 }
 
 /// What it took, for example `24 s: 56 processes, best of 10 repetitions each, the first 4 to warm up`.
-fn effort(comparison: &Comparison) -> String {
+pub(crate) fn effort(comparison: &Comparison) -> String {
     let processes = &comparison.processes;
     let warmups = processes
         .iter()

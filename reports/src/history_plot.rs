@@ -1,6 +1,8 @@
 //! The picture of a history: for each series its points in their order, the levels between change points with the band in
 //! which runs usually lie, and what changed where.
 
+mod labels;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -8,11 +10,13 @@ use plotters::style::RGBColor;
 use results::history::series::{Change, History, Series};
 use results::statistics::{median, median_absolute_deviation};
 
+use crate::figure::{Figure, Figures, Missing};
 use crate::figures;
-use crate::history_text::{case_title, change_line, date, figure, percent, range, title, unit};
+use crate::history_text::{case_title, change_line, date, figure, range, title, unit};
 use crate::plot::scene::{Anchor, Mark, Scene, Text};
 use crate::plot::span::Span;
 use crate::plot::{self, PlotError, font, palette};
+use crate::plots::layout as sheet;
 
 const WIDTH: i32 = 640;
 const MARGIN: i32 = 16;
@@ -55,14 +59,51 @@ pub fn png(history: &History) -> Result<Vec<u8>, PlotError> {
     plot::png(&scene(history))
 }
 
+/// One picture for each series, that with the newest run first, at most so many.
+const FIGURES_MAX: usize = 24;
+
+/// A picture of its own for each series, those with the newest runs first.
+///
+/// # Errors
+///
+/// [`Missing`] when no series has two points.
+pub fn figures(history: &History) -> Figures {
+    let mut series: Vec<&Series> = history
+        .series
+        .iter()
+        .filter(|series| series.points.len() > 1)
+        .collect();
+    if series.is_empty() {
+        return Err(Missing(
+            "no case was measured twice on one kind of machine".to_owned(),
+        ));
+    }
+    series.sort_by_key(|series| {
+        let newest = series.points.iter().map(|point| &point.started_utc).max();
+        std::cmp::Reverse(newest)
+    });
+    series.truncate(FIGURES_MAX);
+    let figures = series.into_iter().map(|series| Figure {
+        name: sheet::name(&["history", &case_title(series), &series.machine.cpu]),
+        table: table::table(series),
+        scene: picture(std::slice::from_ref(series), 0),
+    });
+    Ok(sheet::named_apart(figures.collect()))
+}
+
 fn scene(history: &History) -> Scene {
     let shown = &history.series[..history.series.len().min(SERIES_MAX)];
+    picture(shown, history.series.len() - shown.len())
+}
+
+/// Series one below the other; `rest` are those that are not drawn.
+fn picture(shown: &[Series], rest: usize) -> Scene {
     let mut scene = Scene {
         width: WIDTH,
         height: 0,
         title: match shown {
-            [series] => format!("History of {}", case_title(series)),
-            _ => format!("History of {} series", history.series.len()),
+            [series] => font::clean(&format!("History of {}", case_title(series))),
+            _ => format!("History of {} series", shown.len() + rest),
         },
         description: description(shown),
         marks: Vec::new(),
@@ -71,8 +112,7 @@ fn scene(history: &History) -> Scene {
     for series in shown {
         y = panel(&mut scene, y, series) + 14;
     }
-    if history.series.len() > shown.len() {
-        let rest = history.series.len() - shown.len();
+    if rest > 0 {
         let note = format!("{rest} more series are not drawn (--only TEXT chooses).");
         y = lines(&mut scene, y, &note, TEXT_SIZE, palette::INK);
     }
@@ -141,7 +181,7 @@ fn panel(scene: &mut Scene, y: i32, series: &Series) -> i32 {
         .map(|at| band(series, at))
         .collect();
     let (low, high) = extent(series, &bands);
-    let (labels, unlabelled) = labels(series);
+    let (labels, unlabelled) = labels::labels(series);
     let rows = labels.iter().map(|label| label.row + 1).max().unwrap_or(0);
     let top = y + 4 + LABEL_ROW * i32::try_from(rows).unwrap_or(0);
     let place = Place {
@@ -238,34 +278,48 @@ fn draw_bands(scene: &mut Scene, place: &Place, bands: &[Option<(f64, f64)>]) {
     }
 }
 
+/// The first point of the newest epoch: an accepted change begins one, and what was before is nothing to hold new runs against.
+fn epoch_begin(series: &Series) -> usize {
+    let mut accepted = series.changes().filter(|change| change.accepted.is_some());
+    accepted.next_back().map_or(0, |change| change.at.index)
+}
+
 fn draw_points(scene: &mut Scene, place: &Place) {
     let points = &place.series.points;
+    let epoch = epoch_begin(place.series);
+    let color = |index: usize| {
+        if index < epoch {
+            palette::SKY
+        } else {
+            palette::BLUE
+        }
+    };
     if points.len() <= DOTS_MAX {
         let radius = if points.len() <= 150 { 3 } else { 2 };
         for (index, point) in points.iter().enumerate() {
             if let Some((low, high)) = point.interval.filter(|_| points.len() <= 150) {
                 let x = place.x(index);
-                scene.line((x, place.y(low)), (x, place.y(high)), 1, palette::BLUE);
+                scene.line((x, place.y(low)), (x, place.y(high)), 1, color(index));
             }
             let center = (place.x(index), place.y(point.rate));
-            scene.dot(center, radius, palette::BLUE);
+            scene.dot(center, radius, color(index));
         }
         return;
     }
     // The range of all points that fall into a column.
-    let mut columns: Vec<(i32, i32, i32)> = Vec::new();
+    let mut columns: Vec<(i32, i32, i32, RGBColor)> = Vec::new();
     for (index, point) in points.iter().enumerate() {
         let (x, y) = (place.x(index), place.y(point.rate));
         match columns.last_mut() {
-            Some((at, top, bottom)) if *at == x => {
+            Some((at, top, bottom, _)) if *at == x => {
                 *top = y.min(*top);
                 *bottom = y.max(*bottom);
             }
-            _ => columns.push((x, y, y)),
+            _ => columns.push((x, y, y, color(index))),
         }
     }
-    for (x, top, bottom) in columns {
-        scene.line((x, top - 1), (x, bottom + 1), 1, palette::BLUE);
+    for (x, top, bottom, color) in columns {
+        scene.line((x, top - 1), (x, bottom + 1), 1, color);
     }
 }
 
@@ -294,93 +348,6 @@ fn color(change: &Change) -> (RGBColor, RGBColor) {
     } else {
         (palette::GREEN, palette::GREEN_TEXT)
     }
-}
-
-/// What stands over a change point.
-struct Label {
-    /// Where its line is.
-    x: i32,
-    /// Whether the text begins or ends there.
-    anchor: Anchor,
-    row: usize,
-    text: String,
-    color: RGBColor,
-}
-
-impl Label {
-    /// Where the text begins or ends: its arrow stands over the line.
-    fn text_x(&self) -> i32 {
-        let half_an_arrow = SMALL_SIZE * 2 / 5;
-        match self.anchor {
-            Anchor::End => self.x + half_an_arrow,
-            _ => self.x - half_an_arrow,
-        }
-    }
-
-    /// From left to right.
-    fn extent(&self) -> (i32, i32) {
-        Text::new(&self.text, (self.text_x(), 0), SMALL_SIZE)
-            .anchored(self.anchor)
-            .extent()
-    }
-
-    fn covers(&self, x: i32) -> bool {
-        let (left, right) = self.extent();
-        (left - 2..=right + 2).contains(&x)
-    }
-}
-
-/// Labels in rows without one lying on another, the first change's on top, and how many changes have none for want of room.
-/// Each has an arrow, so that nothing rests on its colour; the commits are named while there are few.
-fn labels(series: &Series) -> (Vec<Label>, usize) {
-    const ROWS_MAX: usize = 6;
-    let place = Place {
-        series,
-        span: Span::between(0.0, 1.0),
-        y: (1, 0),
-    };
-    let count = series.segmentation.changes.len();
-    let mut ends: Vec<i32> = Vec::new();
-    let mut labels = Vec::new();
-    for change in series.changes() {
-        let arrow = if change.at.ratio < 1.0 { '▼' } else { '▲' };
-        let x = place.edge(change.at.index);
-        let range = range(&change).filter(|_| count <= NAMED_MAX);
-        let words = match range {
-            Some(range) => format!("{}, {range}", percent(&change)),
-            None => percent(&change),
-        };
-        let words = if change.accepted.is_some() {
-            format!("{words}, accepted")
-        } else {
-            words
-        };
-        let words = font::ellipsized(&font::clean(&words), SMALL_SIZE, ROOM * 2 / 3);
-        let mut label = Label {
-            x,
-            anchor: Anchor::Start,
-            row: 0,
-            text: format!("{arrow} {words}"),
-            color: color(&change).1,
-        };
-        if label.extent().1 > WIDTH - MARGIN {
-            label.anchor = Anchor::End;
-            label.text = format!("{words} {arrow}");
-        }
-        let (left, right) = label.extent();
-        let row = ends.iter().position(|end| *end + 10 < left);
-        label.row = row.unwrap_or(ends.len());
-        if label.row >= ROWS_MAX {
-            continue;
-        }
-        match ends.get_mut(label.row) {
-            Some(end) => *end = right,
-            None => ends.push(right),
-        }
-        labels.push(label);
-    }
-    let unlabelled = count - labels.len();
-    (labels, unlabelled)
 }
 
 /// The newest level's figure at the end of its line.
@@ -440,7 +407,7 @@ fn legend(scene: &mut Scene, y: i32, shown: &[Series]) -> i32 {
             text.push_str("; a bar at the foot: where else they may have been");
         }
         if changes.iter().any(|change| change.accepted.is_some()) {
-            text.push_str("; not dashed: accepted");
+            text.push_str("; not dashed: accepted, a new epoch begins (paler dots: before it)");
         }
         text.push('.');
     }

@@ -165,7 +165,7 @@ pub(crate) fn figure(series: &Series, rate: f64) -> String {
     figures::beside(rate, level, 0.01 * level)
 }
 
-fn rate(series: &Series, rate: f64) -> String {
+pub(crate) fn rate(series: &Series, rate: f64) -> String {
     format!("{} {}", figure(series, rate), unit(series))
 }
 
@@ -223,7 +223,7 @@ pub(crate) fn percent(change: &Change) -> String {
     format!("{} {word}", figures::percent(share.abs()))
 }
 
-fn interval(change: &Change) -> String {
+pub(crate) fn interval(change: &Change) -> String {
     let share = |ratio: f64| format!("{:+.1}", 100.0 * (ratio - 1.0));
     format!(
         "{} to {} %",
@@ -233,7 +233,7 @@ fn interval(change: &Change) -> String {
 }
 
 /// Where it happened: commits as git takes them, and days.
-fn between(change: &Change) -> String {
+pub(crate) fn between(change: &Change) -> String {
     let days = match (date(change.good), date(change.bad)) {
         (good, bad) if good == bad => good,
         (good, bad) => format!("{good} to {bad}"),
@@ -269,7 +269,7 @@ pub(crate) fn date(point: &Point) -> String {
     point.started_utc.chars().take(10).collect()
 }
 
-fn moment(point: &Point) -> String {
+pub(crate) fn moment(point: &Point) -> String {
     let text: String = point.started_utc.chars().take(16).collect();
     text.replace('T', " ")
 }

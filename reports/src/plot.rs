@@ -6,10 +6,15 @@
 pub(crate) mod axis;
 #[cfg(test)]
 pub(crate) mod boxes;
+pub(crate) mod dark;
 pub(crate) mod font;
+pub(crate) mod labels;
 pub(crate) mod line_ends;
+pub(crate) mod log_axis;
 pub(crate) mod palette;
+pub(crate) mod placer;
 mod raster;
+pub(crate) mod scale;
 pub(crate) mod scene;
 pub(crate) mod series;
 pub(crate) mod span;
@@ -129,6 +134,7 @@ fn draw_mark<B: DrawingBackend>(
             radius,
             color,
         } => area.draw(&Circle::new(*center, *radius, color.filled())),
+        Mark::Hint { .. } => Ok(()),
         Mark::Text(text) => area.draw(&Text::new(text.content.as_str(), text.at, text_style(text))),
     }
 }
@@ -164,7 +170,8 @@ fn with_description(document: &str, scene: &Scene) -> String {
     document.replacen(">\n", &description, 1)
 }
 
-fn escaped(text: &str) -> String {
+/// A text as it stands between marks of XML.
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

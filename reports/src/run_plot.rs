@@ -4,8 +4,7 @@
 //! row one mark for each repeat, from the top in the order in which they were measured, so that a machine that slows
 //! down leans to the left.
 
-mod caption;
-pub(crate) mod labels;
+pub(crate) mod caption;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -15,12 +14,12 @@ use results::Record;
 
 use crate::Rate;
 use crate::plot::axis::Axis;
+use crate::plot::labels::Labels;
 use crate::plot::palette;
 use crate::plot::scene::{Anchor, Mark, Scene, Text};
 use crate::plot::{self, PlotError, font};
 use crate::text::{case_summary, failed_samples};
 
-use self::labels::Labels;
 use self::rows::Row;
 
 /// Narrow, so that small letters are still letters when the picture is as wide as a phone.
@@ -59,7 +58,7 @@ pub fn png(record: &Record) -> Result<Vec<u8>, PlotError> {
 /// Everything that is drawn, from the top down.
 fn scene(record: &Record) -> Scene {
     let cases = &record.cases[..record.cases.len().min(CASES_MAX)];
-    let labels = Labels::of(cases);
+    let labels = Labels::of_cases(cases);
     let mut scene = Scene {
         width: WIDTH,
         height: 0,

@@ -86,7 +86,7 @@ fn peaks(limits: &Limits, kind: (&str, &str)) -> Option<String> {
 }
 
 /// A figure of about three digits, which is what a measured limit is good for.
-fn three_digits(value: f64) -> String {
+pub(crate) fn three_digits(value: f64) -> String {
     beside(value, value, value / 10.0)
 }
 

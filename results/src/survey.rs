@@ -96,6 +96,8 @@ pub struct HostRun {
     pub started_utc: String,
     /// Its grade.
     pub grade: Grade,
+    /// The digest of its samples.
+    pub samples_sha256: Option<String>,
     /// What it warns of.
     pub warnings: Vec<String>,
 }
@@ -145,6 +147,7 @@ fn host(mut runs: Vec<(PathBuf, Seal, SurveyRun)>) -> Option<Host> {
         id: run.id,
         started_utc: run.started_utc,
         grade: run.run.grade,
+        samples_sha256: run.samples_sha256,
         warnings: run.warnings,
     });
     Some(Host {
@@ -155,6 +158,13 @@ fn host(mut runs: Vec<(PathBuf, Seal, SurveyRun)>) -> Option<Host> {
 }
 
 impl Survey {
+    /// The name that the host of a side gives itself; empty for a side that there is not.
+    pub fn hostname(&self, side: usize) -> &str {
+        let side = self.comparison.sides.get(side);
+        let first = side.and_then(|side| side.environments.first());
+        first.map_or("", |environment| environment.hostname.as_str())
+    }
+
     /// The rows of a side with their groups.
     pub fn rows_of(&self, side: usize) -> impl Iterator<Item = (&compare::Group, &Row)> {
         self.comparison.groups.iter().flat_map(move |group| {

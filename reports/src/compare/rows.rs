@@ -9,7 +9,7 @@ use crate::figures::{beside, percent};
 
 /// What a table's columns are, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
+pub(crate) enum Column {
     Host,
     Median,
     Interval,
@@ -20,7 +20,7 @@ pub(super) enum Column {
 }
 
 /// All columns, in order.
-pub(super) const COLUMNS: [Column; 7] = [
+pub(crate) const COLUMNS: [Column; 7] = [
     Column::Host,
     Column::Median,
     Column::Interval,
@@ -32,7 +32,7 @@ pub(super) const COLUMNS: [Column; 7] = [
 
 impl Column {
     /// What stands above it.
-    pub(super) fn title(self, group: &Group) -> &'static str {
+    pub(crate) fn title(self, group: &Group) -> &'static str {
         match self {
             Self::Host => "host",
             Self::Median => Rate::new(group.flop, group.bytes).unit,
@@ -45,12 +45,12 @@ impl Column {
     }
 
     /// Whether it holds words.
-    pub(super) fn is_text(self) -> bool {
+    pub(crate) fn is_text(self) -> bool {
         matches!(self, Self::Host | Self::Grade)
     }
 
     /// What stands in it.
-    pub(super) fn cell(self, comparison: &Comparison, group: &Group, row: &Row) -> String {
+    pub(crate) fn cell(self, comparison: &Comparison, group: &Group, row: &Row) -> String {
         match self {
             Self::Host => clean(&comparison.sides[row.side].label),
             Self::Median => figure(group, row, row.median),
@@ -122,7 +122,7 @@ fn ratio(ratio: &Ratio) -> String {
 }
 
 /// What the signs in these groups mean, a sentence each.
-pub(super) fn legend(comparison: &Comparison) -> Vec<String> {
+pub(crate) fn legend(comparison: &Comparison) -> Vec<String> {
     let rows = || comparison.groups.iter().flat_map(|group| &group.rows);
     let has = |basis: Basis| {
         rows().any(|row| row.interval.is_some_and(|interval| interval.basis == basis))

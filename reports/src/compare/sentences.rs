@@ -9,7 +9,7 @@ use crate::clean;
 use crate::figures::{counted, of_check};
 
 /// What a group is of, for example `matmul-norm n=1000 f64, 2 threads, AVX2, OpenBLAS 0.3.21`.
-pub(super) fn title(group: &Group) -> String {
+pub(crate) fn title(group: &Group) -> String {
     match &group.means {
         Some(means) => format!("{}, {}", work(&group.work), by(means)),
         None => format!("{}, by different means", work(&group.work)),
@@ -17,7 +17,7 @@ pub(super) fn title(group: &Group) -> String {
 }
 
 /// For example `matmul-norm n=1000 f64`.
-fn work(work: &Work) -> String {
+pub(crate) fn work(work: &Work) -> String {
     let version = match work.kernel_version {
         1 => String::new(),
         version => format!(", version {version}"),
@@ -34,7 +34,7 @@ fn work(work: &Work) -> String {
 }
 
 /// For example `2 threads, AVX2, OpenBLAS 0.3.21`.
-fn by(means: &Means) -> String {
+pub(crate) fn by(means: &Means) -> String {
     let own = if means.driver == "library" {
         "library "
     } else {
@@ -63,7 +63,7 @@ fn differences(differences: &[Difference]) -> String {
 }
 
 /// How a row that is compared all the same differs in its means; nothing for one that does not.
-pub(super) fn all_the_same(comparison: &Comparison, row: &Row) -> Option<String> {
+pub(crate) fn all_the_same(comparison: &Comparison, row: &Row) -> Option<String> {
     (!row.differences.is_empty()).then(|| {
         let label = clean(&comparison.sides[row.side].label);
         format!("{label}: {}", differences(&row.differences))
@@ -112,7 +112,7 @@ pub fn mismatch(comparison: &Comparison, mismatch: &Mismatch) -> String {
 }
 
 /// The values of a fact, each with the sides that have it, for example `0x5003102: i9; 0x830107a: epyc1, epyc2 and 3 more`.
-fn values(comparison: &Comparison, fact: &DifferingFact) -> String {
+pub(crate) fn values(comparison: &Comparison, fact: &DifferingFact) -> String {
     let mut each: Vec<String> = fact
         .values
         .iter()
@@ -148,7 +148,7 @@ const VALUES_MAX: usize = 6;
 const SIDES_MAX: usize = 3;
 
 /// What is to be said below the tables: headings, each with its sentences. Only those with any.
-pub(super) fn sections(comparison: &Comparison) -> Vec<(&'static str, Vec<String>)> {
+pub(crate) fn sections(comparison: &Comparison) -> Vec<(&'static str, Vec<String>)> {
     let facts = comparison.facts.iter();
     let refusals = comparison.refused.iter();
     let mismatches = comparison.mismatches.iter();
@@ -174,7 +174,7 @@ pub(super) fn sections(comparison: &Comparison) -> Vec<(&'static str, Vec<String
 }
 
 /// What is compared, for example `3 hosts, 7 records`.
-pub(super) fn scope(comparison: &Comparison) -> String {
+pub(crate) fn scope(comparison: &Comparison) -> String {
     let records = comparison.sides.iter().map(|side| side.paths.len()).sum();
     format!(
         "{}, {}",

@@ -1,5 +1,7 @@
+use super::labels::labels;
 use super::*;
 use crate::plot::boxes::assert_texts_are_apart;
+use results::accepted::{Accepted, AcceptedFile};
 use results::change_points::Settings;
 use results::history::series::{Options, PointOf, history};
 use results::history::{CaseKey, Machine, Run, RunCase};
@@ -102,6 +104,85 @@ fn histories() -> Vec<(&'static str, History)> {
 fn no_text_overlaps_another_or_leaves_the_picture() {
     for (name, history) in histories() {
         assert_texts_are_apart(name, &scene(&history));
+    }
+}
+
+/// On a page each series has a picture of its own.
+#[test]
+fn each_series_has_a_figure_with_its_points() {
+    for (name, mut history) in histories() {
+        history.accept(&accepted());
+        let Ok(figures) = super::figures(&history) else {
+            assert!(
+                history.series.iter().all(|series| series.points.len() < 2),
+                "{name}"
+            );
+            continue;
+        };
+        assert_eq!(figures.len(), history.series.len(), "{name}");
+        for figure in &figures {
+            assert_texts_are_apart(name, &figure.scene);
+            assert!(!figure.table.rows.is_empty(), "{name}");
+            let columns = figure.table.columns.len();
+            assert!(
+                figure.table.rows.iter().all(|row| row.len() == columns),
+                "{name}"
+            );
+            if let Ok(directory) = std::env::var("HISTORY_GALLERY") {
+                let path = std::path::Path::new(&directory).join(&figure.name);
+                let path = format!("{}-{}.png", path.display(), name.replace(' ', "-"));
+                std::fs::write(path, figure.png().unwrap()).unwrap();
+            }
+        }
+    }
+}
+
+/// An accepted change begins an epoch: its line is not dashed, and what was before it is paler.
+#[test]
+fn an_accepted_change_begins_an_epoch() {
+    let mut history = histories().swap_remove(2).1;
+    let count = |history: &History, color: RGBColor| {
+        let scene = scene(history);
+        let dots = scene
+            .marks
+            .iter()
+            .filter(|mark| matches!(mark, Mark::Dot { color: c, .. } if *c == color));
+        dots.count()
+    };
+    assert_eq!(count(&history, palette::SKY), 0);
+    let all = count(&history, palette::BLUE);
+    history.accept(&accepted());
+    let change = history.series[0].changes().next().unwrap();
+    assert!(change.accepted.is_some());
+    assert_eq!(count(&history, palette::SKY), change.at.index);
+    assert_eq!(count(&history, palette::BLUE), all - change.at.index);
+    let words: Vec<String> = labels(&history.series[0])
+        .0
+        .into_iter()
+        .map(|it| it.text)
+        .collect();
+    assert!(
+        words[0].contains("slower, accepted: checks bounds"),
+        "{words:?}"
+    );
+}
+
+fn accepted() -> AcceptedFile {
+    AcceptedFile {
+        changes: vec![Accepted {
+            reason: "checks bounds now".to_owned(),
+            accepted_utc: "2026-02-18T00:00:00Z".to_owned(),
+            kernel: "matmul-norm".to_owned(),
+            n: 1000,
+            dtype: "f64".to_owned(),
+            threads: [56, 56],
+            ratio_before: 1.0,
+            ratio: 0.8,
+            ratio_interval: [0.79, 0.81],
+            baseline: "abc".to_owned(),
+            candidate: "def".to_owned(),
+        }],
+        ..AcceptedFile::default()
     }
 }
 

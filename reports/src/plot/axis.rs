@@ -38,6 +38,20 @@ impl Axis {
         Axis { max, ticks }
     }
 
+    /// The axis from zero to exactly this value, with ticks at the round values up to it; up to 1 when it cannot be drawn.
+    pub(crate) fn up_to(max: f64) -> Axis {
+        if !(DRAWABLE_MAX.recip()..=DRAWABLE_MAX).contains(&max) {
+            return Self::from_zero(std::iter::empty());
+        }
+        let step = step(max / INTERVALS_MAX);
+        let intervals = (max / step + 1e-9).floor() as usize;
+        let ticks = (0..=intervals)
+            .map(|index| index as f64 * step)
+            .map(|value| (value, label(value, step, max)))
+            .collect();
+        Axis { max, ticks }
+    }
+
     /// Where a value lies between the ends of the axis, in the unit of these; `None` for what cannot be drawn.
     pub(crate) fn position(&self, value: f64, (from, to): (i32, i32)) -> Option<i32> {
         let share = value / self.max;
@@ -90,6 +104,17 @@ mod tests {
         check(1.0, "0 0.2 0.4 0.6 0.8 1.0");
         check(990_000.0, "0 2.0e5 4.0e5 6.0e5 8.0e5 1.0e6");
         check(3e12, "0 5.0e11 1.0e12 1.5e12 2.0e12 2.5e12 3.0e12");
+    }
+
+    #[test]
+    fn an_axis_may_end_between_two_ticks() {
+        let axis = Axis::up_to(1031.0);
+        let labels: Vec<&str> = axis.ticks.iter().map(|(_, label)| label.as_str()).collect();
+        assert_eq!(labels.join(" "), "0 200 400 600 800 1000");
+        assert_eq!(axis.position(1031.0, (300, 0)), Some(0));
+        for odd in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e301] {
+            assert_eq!(Axis::up_to(odd), Axis::from_zero([].into_iter()));
+        }
     }
 
     #[test]

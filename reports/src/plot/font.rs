@@ -91,6 +91,26 @@ pub(crate) fn ellipsized(text: &str, size: i32, room: i32) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// The text's beginning and end with an ellipsis between them when it does not fit: names often differ at their ends.
+pub(crate) fn shortened(text: &str, size: i32, room: i32) -> String {
+    // A name of ten thousand letters is measured no further than it can be seen.
+    const SEEN_MAX: usize = 400;
+    let letters: Vec<char> = text.chars().collect();
+    if letters.len() <= SEEN_MAX && width(text, size) <= room {
+        return text.to_owned();
+    }
+    let mut kept = letters.len().min(SEEN_MAX);
+    loop {
+        let head: String = letters[..kept.div_ceil(2)].iter().collect();
+        let tail: String = letters[letters.len() - kept / 2..].iter().collect();
+        let text = format!("{}…{}", head.trim_end(), tail.trim_start());
+        if kept == 0 || width(&text, size) <= room {
+            return text;
+        }
+        kept -= 1;
+    }
+}
+
 /// The text in lines that fit, broken between words where that is possible; what does not fit on the last is cut off.
 pub(crate) fn wrapped(text: &str, size: i32, room: i32, lines_max: usize) -> Vec<String> {
     // A name of a thousand letters is measured no further than it can be seen.
@@ -157,6 +177,20 @@ mod tests {
         assert_eq!(wrapped("", 14, 100, 2), Vec::<String>::new());
         assert_eq!(ellipsized("word", 14, 0), "…");
         assert!(!wrapped("word", 14, 0, 9).is_empty());
+    }
+
+    #[test]
+    fn names_keep_their_beginning_and_their_end() {
+        let name = "node-0123456789abcdef-rack-17";
+        assert_eq!(shortened(name, 14, 400), name);
+        let short = shortened(name, 14, 110);
+        assert!(
+            short.starts_with("node") && short.contains('…') && short.ends_with("-17"),
+            "{short}"
+        );
+        assert!(width(&short, 14) <= 110, "{short}");
+        assert_eq!(shortened(name, 14, 0), "…");
+        assert!(width(&shortened(&"W".repeat(10_000), 14, 110), 14) <= 110);
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! Labels at the ends of lines, instead of a legend: each as near to its line's height as the others leave it.
 
+#![allow(
+    clippy::cast_possible_wrap,
+    reason = "a picture has a few labels, not 2³¹"
+)]
+
 /// Middles of labels for lines that end at these heights, in the same order: no two nearer than `distance`, all between `top` and
 /// `bottom` as far as there is room, moved as little as that allows.
 pub(crate) fn spread(heights: &[i32], distance: i32, (top, bottom): (i32, i32)) -> Vec<i32> {

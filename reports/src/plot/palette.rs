@@ -41,3 +41,17 @@ pub(crate) const ORANGE_TEXT: RGBColor = RGBColor(0x85, 0x5C, 0x00);
 pub(crate) const SKY: RGBColor = RGBColor(0x56, 0xB4, 0xE9);
 /// The same in words (5.5 : 1).
 pub(crate) const SKY_TEXT: RGBColor = RGBColor(0x1A, 0x6F, 0xA3);
+/// The cells of a heat map, from the least to the most: lightness alone tells their order.
+pub(crate) const HEAT: [RGBColor; 7] = [
+    RGBColor(0xF1, 0xF6, 0xFA),
+    RGBColor(0xDC, 0xEA, 0xF4),
+    RGBColor(0xBA, 0xD7, 0xEA),
+    RGBColor(0x8F, 0xC0, 0xDE),
+    RGBColor(0x5C, 0xA2, 0xCE),
+    RGBColor(0x1F, 0x78, 0xB0),
+    RGBColor(0x0A, 0x54, 0x88),
+];
+/// Letters on the light ones of these cells (6.8 : 1 and more). Neither is the ink nor the page: cells keep their colours in the dark.
+pub(crate) const HEAT_INK: RGBColor = RGBColor(0x10, 0x10, 0x10);
+/// Letters on the two darkest (4.7 : 1 and more).
+pub(crate) const HEAT_PAPER: RGBColor = RGBColor(0xFD, 0xFD, 0xFD);

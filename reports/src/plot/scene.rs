@@ -44,6 +44,8 @@ pub(crate) enum Mark {
     },
     /// One line of text.
     Text(Text),
+    /// What a page tells of a point when somebody points at it. Not drawn.
+    Hint { at: Point, text: String },
 }
 
 /// One line of text. `at` is the middle of its small letters' height; `size` the font's em.
@@ -110,6 +112,19 @@ impl Scene {
 
     pub(crate) fn text(&mut self, text: Text) {
         self.marks.push(Mark::Text(text));
+    }
+
+    /// What a page tells of a point when somebody points at it.
+    pub(crate) fn hint(&mut self, at: Point, text: String) {
+        self.marks.push(Mark::Hint { at, text });
+    }
+
+    /// All of these.
+    pub(crate) fn hints(&self) -> impl Iterator<Item = (Point, &str)> {
+        self.marks.iter().filter_map(|mark| match mark {
+            Mark::Hint { at, text } => Some((*at, text.as_str())),
+            _ => None,
+        })
     }
 
     pub(crate) fn line(&mut self, from: Point, to: Point, width: u32, color: RGBColor) {

@@ -15,7 +15,7 @@ const THREADS_MAX: usize = 6;
 const DIGEST_DIGITS: usize = 12;
 
 /// Host, processor, cores and threads, library, build, time.
-pub(super) fn lines(record: &Record) -> Vec<String> {
+pub(crate) fn lines(record: &Record) -> Vec<String> {
     let host = &record.host;
     let settings = &record.settings;
     let blas = &record.software.blas;
@@ -46,7 +46,7 @@ pub(super) fn lines(record: &Record) -> Vec<String> {
 }
 
 /// What a reader should know before trusting the figures.
-pub(super) fn warnings(record: &Record) -> Vec<String> {
+pub(crate) fn warnings(record: &Record) -> Vec<String> {
     let all = &record.warnings;
     let mut lines: Vec<String> = all
         .iter()

@@ -10,8 +10,8 @@ use crate::plot::scene::{Anchor, Mark, Scene, Text};
 use crate::plot::{font, palette};
 use crate::text::{best, failed_samples, median};
 
-use super::labels::Labels;
 use super::{MARGIN, PLOT, SMALL_SIZE, TEXT_SIZE, WIDTH};
+use crate::plot::labels::Labels;
 
 /// The height that the marks of all rows share, and the least and the most that a repeat and a row get of it.
 const DOTS_HEIGHT: i32 = 420;

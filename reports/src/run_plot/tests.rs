@@ -20,6 +20,7 @@ fn no_mark_leaves_the_picture() {
                 Mark::Rect { from, to, .. } => vec![*from, *to],
                 Mark::Path { points, .. } | Mark::Polygon { points, .. } => points.clone(),
                 Mark::Dot { center, .. } => vec![*center],
+                Mark::Hint { at, .. } => vec![*at],
                 Mark::Text(_) => continue,
             };
             assert!(points.iter().all(is_inside), "{name}: {mark:?}");
@@ -56,16 +57,16 @@ fn compact_medians_keep_off_the_marks() {
 #[test]
 fn what_cases_share_is_the_title_and_what_differs_their_label() {
     let mut cases = vec![case(100, &[1.0]), case(1000, &[2.0])];
-    let labels = Labels::of(&cases);
+    let labels = Labels::of_cases(&cases);
     assert_eq!(labels.title, "matmul-norm, f64, 18 threads");
     assert_eq!(labels.rows, ["n = 100", "n = 1000"]);
 
     cases[1].n = 100;
-    assert_eq!(Labels::of(&cases).rows, ["case 1", "case 2"]);
+    assert_eq!(Labels::of_cases(&cases).rows, ["case 1", "case 2"]);
 
     cases[1].dtype = "f32".to_owned();
     cases[1].threads_used = 16;
-    let labels = Labels::of(&cases);
+    let labels = Labels::of_cases(&cases);
     assert_eq!(labels.title, "matmul-norm, n = 100");
     assert_eq!(
         labels.rows,
@@ -102,7 +103,7 @@ fn rows_of_a_sweep_say_size_type_and_threads() {
         .into_iter()
         .find(|(name, _)| *name == "sizes-types-threads")
         .unwrap();
-    let labels = Labels::of(&sweep.cases);
+    let labels = Labels::of_cases(&sweep.cases);
     assert_eq!(labels.title, "matmul-norm");
     assert_eq!(labels.rows[0], "n = 500, f64, 1 thread");
     assert_eq!(labels.rows[7], "n = 1000, f32, 2 threads");

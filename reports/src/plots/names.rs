@@ -1,0 +1,178 @@
+//! Names of records in pictures, in tables and in names of files: any text may be one.
+
+use std::collections::HashSet;
+
+use crate::plot::font;
+
+/// Characters of a name in a table or in a description.
+const TOLD_MAX: usize = 200;
+/// Characters of a name in the name of a figure.
+const SLUG_MAX: usize = 40;
+/// Names that are listed; the rest is counted.
+const LISTED_MAX: usize = 6;
+
+/// A record's text on one line, of a length that a table can hold.
+pub(super) fn told(text: &str) -> String {
+    let head: String = text.chars().take(4 * TOLD_MAX).collect();
+    let clean = font::clean(&head);
+    if clean.chars().count() <= TOLD_MAX {
+        return clean;
+    }
+    let kept: String = clean.chars().take(TOLD_MAX).collect();
+    format!("{kept}…")
+}
+
+/// The names cut to the room that there is, so that those that differ still do.
+pub(super) fn fitted(names: &[String], size: i32, room: i32) -> Vec<String> {
+    let told: Vec<String> = names.iter().map(|name| told(name)).collect();
+    let mut seen = HashSet::new();
+    let ends: Vec<String> = told
+        .iter()
+        .map(|name| font::ellipsized(name, size, room))
+        .collect();
+    if ends.iter().all(|name| seen.insert(name)) {
+        return ends;
+    }
+    // Names of a cluster's nodes differ in a number: what they have in common is left out.
+    let own = without_common(&told);
+    let own: Vec<String> = own
+        .iter()
+        .map(|name| font::ellipsized(name, size, room))
+        .collect();
+    seen.clear();
+    if own.iter().all(|name| seen.insert(name)) {
+        return own;
+    }
+    let numbered = ends.iter().enumerate().map(|(index, name)| {
+        let number = format!(" #{}", index + 1);
+        let room = room - font::width(&number, size);
+        format!("{}{number}", font::ellipsized(name, size, room))
+    });
+    numbered.collect()
+}
+
+/// The names without the words that all of them begin with, and those that all end with.
+fn without_common(names: &[String]) -> Vec<String> {
+    let characters: Vec<Vec<char>> = names.iter().map(|name| name.chars().collect()).collect();
+    let shortest = characters.iter().map(Vec::len).min().unwrap_or(0);
+    let first = characters.first().map_or(&[][..], Vec::as_slice);
+    let is_common = |at: &usize| characters.iter().all(|other| other[*at] == first[*at]);
+    let same = (0..shortest).take_while(is_common).count();
+    // Whole words only: `node-01` and `node-02` differ in their numbers, not in a digit.
+    let is_end = |c: &char| !c.is_alphanumeric();
+    let head = first[..same]
+        .iter()
+        .rposition(is_end)
+        .map_or(0, |at| at + 1);
+    let from_end = |at: &usize| {
+        let last = first[first.len() - 1 - at];
+        characters
+            .iter()
+            .all(|other| other[other.len() - 1 - at] == last)
+    };
+    let same = (0..shortest - head).take_while(from_end).count();
+    let tail = first[first.len() - same..]
+        .iter()
+        .position(is_end)
+        .map_or(0, |at| same - at);
+    let own = characters.iter().map(|name| {
+        let middle: String = name[head..name.len() - tail].iter().collect();
+        let (before, after) = (
+            if head > 0 { "…" } else { "" },
+            if tail > 0 { "…" } else { "" },
+        );
+        format!("{before}{middle}{after}")
+    });
+    own.collect()
+}
+
+/// Some names as a list, and how many more there are.
+pub(super) fn list(names: &[String]) -> String {
+    let shown: Vec<String> = names
+        .iter()
+        .take(LISTED_MAX)
+        .map(|name| told(name))
+        .collect();
+    match names.len().saturating_sub(LISTED_MAX) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Names of figures: small letters, digits and hyphens, each once.
+#[derive(Default)]
+pub(super) struct Slugs(HashSet<String>);
+
+impl Slugs {
+    /// The name of a figure that these words describe.
+    pub(super) fn take(&mut self, words: &str) -> String {
+        let mut slug = String::new();
+        for c in words.chars().take(4 * SLUG_MAX) {
+            if c.is_ascii_alphanumeric() {
+                slug.push(c.to_ascii_lowercase());
+            } else if !slug.is_empty() && !slug.ends_with('-') {
+                slug.push('-');
+            }
+            if slug.len() == SLUG_MAX {
+                break;
+            }
+        }
+        let slug = slug.trim_end_matches('-').to_owned();
+        let mut unique = slug.clone();
+        let mut count = 1;
+        while !self.0.insert(unique.clone()) {
+            count += 1;
+            unique = format!("{slug}-{count}");
+        }
+        unique
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_differ_still_do_when_they_are_cut() {
+        let node = |number: usize| format!("compute-node-with-a-long-name-{number:04}.example.org");
+        let names: Vec<String> = (1..4).map(node).collect();
+        assert_eq!(fitted(&names, 14, 140), ["…0001…", "…0002…", "…0003…"]);
+        assert_eq!(
+            without_common(&["a-b-c".to_owned(), "a-b".to_owned()]),
+            ["…b-c", "…b"]
+        );
+        assert_eq!(
+            without_common(&["-".to_owned(), "--".to_owned()]),
+            ["…", "…-"]
+        );
+        assert_eq!(
+            fitted(&["i9".to_owned(), "r7".to_owned()], 14, 140),
+            ["i9", "r7"]
+        );
+        let same = vec!["W".repeat(300); 2];
+        let cut = fitted(&same, 14, 140);
+        assert!(cut[0] != cut[1] && cut[1].ends_with("#2"), "{cut:?}");
+    }
+
+    #[test]
+    fn slugs_are_plain_and_differ() {
+        let mut slugs = Slugs::default();
+        assert_eq!(
+            slugs.take("by-size matmul-norm f64"),
+            "by-size-matmul-norm-f64"
+        );
+        assert_eq!(
+            slugs.take("by-size Matmul/norm  f64 "),
+            "by-size-matmul-norm-f64-2"
+        );
+        assert_eq!(slugs.take("by-size <script>"), "by-size-script");
+        assert_eq!(slugs.take(&format!("x{}", "é".repeat(9000))), "x");
+    }
+
+    #[test]
+    fn long_lists_are_counted() {
+        let names: Vec<String> = (0..40).map(|at| format!("h{at}")).collect();
+        assert_eq!(list(&names), "h0, h1, h2, h3, h4, h5 and 34 more");
+        assert_eq!(list(&names[..1]), "h0");
+    }
+}

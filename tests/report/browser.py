@@ -1,0 +1,524 @@
+#!/usr/bin/env python3
+"""Has `bench report` make the page of the example hosts, opens it in Chromium, and does with it what a reader does.
+
+    tests/report/browser.py [target/release/bench [unittest's options and names of tests]]
+
+What cannot be run is a failure: nothing is skipped. Screenshots and the printed page are left in target/report-check, to be looked at.
+"""
+
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import zipfile
+from pathlib import Path
+
+import expected
+from chromium import Browser, Page
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+HOSTS = ROOT / "reports/tests/hosts"
+OUT = ROOT / "target/report-check"
+BENCH = ROOT / "target/release/bench"
+TITLE = "Example hosts"
+WIDTHS = [360, 768, 1280]
+SCHEMES = ["light", "dark"]
+SCRIPT_HOST = "<script>alert(1)</script>"
+# What bench ends with when hosts computed different norms, as one of them did.
+DIFFERENT_NORMS = 4
+# As much of the page as one picture shows.
+SCREEN_HEIGHT = 2600
+
+
+def axe():
+    """The program text of axe-core, fetched once."""
+    script = OUT / "axe.min.js"
+    wanted = (HERE / "requirements.txt").read_text()
+    stamp = OUT / "requirements.txt"
+    if not script.exists() or not stamp.exists() or stamp.read_text() != wanted:
+        with tempfile.TemporaryDirectory() as directory:
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+            pip += ["--only-binary", ":all:", "--require-hashes", "--requirement", HERE / "requirements.txt"]
+            subprocess.run([*pip, "--dest", directory], check=True)
+            [wheel] = Path(directory).glob("*.whl")
+            with zipfile.ZipFile(wheel) as archive:
+                [name] = [name for name in archive.namelist() if name.endswith("/axe.min.js")]
+                script.write_bytes(archive.read(name))
+        stamp.write_text(wanted)
+    return script.read_text()
+
+
+def make_page(output, *words):
+    """Has bench write a page; what it printed, and how it ended."""
+    words = [BENCH, "report", *words, "--output", output, "--force"]
+    return subprocess.run([str(word) for word in words], capture_output=True, text=True, cwd=ROOT)
+
+
+def js(value):
+    """A Python value in JavaScript."""
+    return json.dumps(value)
+
+
+def table(selector):
+    """An expression for what a table holds: titles, how they are sorted, and rows of [text, value]."""
+    return f"""(() => {{
+        const table = document.querySelector({js(selector)});
+        const heads = [...table.tHead.rows[0].cells];
+        const value = (cell) => cell.dataset.value === undefined ? null : Number(cell.dataset.value);
+        return {{
+            titles: heads.map((head) => head.textContent.trim()),
+            sorts: heads.map((head) => head.getAttribute("aria-sort")),
+            rows: [...table.tBodies[0].rows].filter((row) => !row.hidden)
+                .map((row) => [...row.cells].map((cell) => [cell.textContent.trim(), value(cell)])),
+        }};
+    }})()"""
+
+
+def column(held, title):
+    """The [text, value] pairs of a column."""
+    index = held["titles"].index(title)
+    return [row[index] for row in held["rows"]]
+
+
+def named(label):
+    """The host and commit that a label names; no commit where the host has one state only."""
+    found = re.fullmatch(r"(.*?)(?: \(commit (\w+)\))?", label)
+    return found[1], found[2]
+
+
+class Timed(unittest.TextTestResult):
+    """Says of each test how long it took: the browser is not to become what everybody waits for."""
+
+    def startTest(self, test):
+        self.begin_s = time.monotonic()
+        super().startTest(test)
+
+    def addSuccess(self, test):
+        unittest.TestResult.addSuccess(self, test)
+        self.stream.writeln(f"ok ({time.monotonic() - self.begin_s:.1f} s)")
+
+
+class InBrowser(unittest.TestCase):
+    """Tests that open the page in a tab of their own, light and 1280 wide."""
+
+    @classmethod
+    def setUpClass(cls):
+        OUT.mkdir(parents=True, exist_ok=True)
+        cls.page_file = OUT / "report.html"
+        done = make_page(cls.page_file, HOSTS, "--title", TITLE)
+        assert done.returncode == DIFFERENT_NORMS, f"bench ended with {done.returncode}: {done.stderr}"
+        cls.sides = expected.sides(HOSTS)
+        cls.profile = tempfile.TemporaryDirectory()
+        cls.browser = Browser(Path(cls.profile.name))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.close()
+        cls.profile.cleanup()
+
+    def setUp(self):
+        self.page = Page(self.browser)
+        self.page.set_size(1280, 900)
+        self.page.set_media()
+        self.addCleanup(self.page.close)
+
+    def open(self, path=None):
+        self.page.open((path or self.page_file).as_uri())
+
+    def tearDown(self):
+        """Whatever was done: no word on the console, no question to the network, no dialog."""
+        self.assertEqual(self.page.complaints, [])
+        self.assertEqual([url for url in self.page.requests if not url.startswith(("file:", "data:"))], [])
+        self.assertLessEqual(len({url.split("#")[0] for url in self.page.requests if url.startswith("file:")}), 1)
+        self.assertEqual(self.page.dialogs, [])
+
+    def side(self, label):
+        hostname, commit = named(label)
+        [side] = [
+            side for side in self.sides if side.hostname == hostname and commit in (None, side.commit)
+        ]
+        return side
+
+    def assert_shows(self, cell, value):
+        """The cell shows this number as exactly as its decimals tell, and is sorted by all of it."""
+        text, sorted_by = cell
+        if value is None:
+            self.assertEqual((text, sorted_by), ("-", None))
+            return
+        self.assertTrue(math.isclose(sorted_by, value, rel_tol=1e-9), f"{sorted_by} where the records have {value}")
+        figure = re.match(r"[\d,.]+", text)[0].replace(",", "")
+        last_digit = 10.0 ** -len(figure.partition(".")[2])
+        self.assertLessEqual(abs(float(figure) - value), 0.5 * last_digit * (1 + 1e-9), text)
+
+
+class Values(InBrowser):
+    def test_the_title_is_the_one_asked_for(self):
+        self.open()
+        self.assertEqual(self.page.evaluate("document.title"), TITLE)
+        self.assertEqual(self.page.evaluate("document.querySelector('h1').textContent"), TITLE)
+
+    def test_hosts_have_the_figures_of_their_records(self):
+        self.open()
+        held = self.page.evaluate(table("#hosts table"))
+        self.assertEqual(len(held["rows"]), len(self.sides))
+        for index, [label, _] in enumerate(column(held, "host")):
+            side = self.side(label)
+            with self.subTest(label):
+                self.assert_shows(column(held, "best GFLOPS")[index], side.best)
+                self.assert_shows(column(held, "memory GB/s")[index], side.bandwidth)
+                invalid = f" ({side.invalid} INVALID)" if side.invalid else ""
+                self.assertEqual(column(held, "runs")[index], [f"{side.runs}{invalid}", side.runs])
+
+    def test_cases_have_the_medians_of_their_samples(self):
+        self.open()
+        cases = self.page.evaluate("[...document.querySelectorAll('[data-case]')].map((case_) => case_.dataset.case)")
+        count = 0
+        for place, title in enumerate(cases):
+            kernel, n, dtype, threads = re.match(r"(\S+) n=(\d+) (\w+), (\d+) ", title).groups()
+            held = self.page.evaluate(
+                table("[data-case] table").replace(
+                    'document.querySelector("[data-case] table")',
+                    f"document.querySelectorAll('[data-case] table')[{place}]",
+                )
+            )
+            for row in held["rows"]:
+                cells = dict(zip(held["titles"], row))
+                with self.subTest(f"{title}: {cells['host'][0]}"):
+                    should = self.side(cells["host"][0]).rows[kernel, int(n), dtype, int(threads)]
+                    self.assert_shows(cells[should.unit], should.rate)
+                    self.assert_shows(cells["of peak"], should.percent)
+                    self.assertEqual(cells["grade"][0], should.grade)
+                    runs = [should.runs] if should.runs == should.all_runs else [should.runs, "of", should.all_runs]
+                    self.assertEqual(cells["runs"][0], " ".join(map(str, runs)))
+                count += 1
+        self.assertEqual(count, sum(len(side.rows) for side in self.sides))
+
+    def test_what_is_suspicious_is_said(self):
+        self.open()
+        text = self.page.evaluate("document.getElementById('summary').textContent")
+        for word in ("node17-bad-memory", "old-vm", "container-1.5cpu", "cloud-vm"):
+            self.assertIn(word, text)
+
+    def test_a_host_that_is_a_program_is_a_name(self):
+        self.open()
+        names = [cell[0] for cell in column(self.page.evaluate(table("#hosts table")), "host")]
+        self.assertIn(SCRIPT_HOST, names)
+        scripts = self.page.evaluate("[...document.scripts].map((script) => script.textContent)")
+        self.assertEqual(len(scripts), 1)
+        self.assertNotIn("alert(1)", scripts[0])
+
+
+class Deeds(InBrowser):
+    def assert_sorted(self, title, direction):
+        held = self.page.evaluate(table("#hosts table"))
+        place = held["titles"].index(title)
+        self.assertEqual(held["sorts"], [direction if it == place else None for it in range(len(held["titles"]))])
+        values = [value for _, value in column(held, title)]
+        known = [value for value in values if value is not None]
+        # What is not known stands last, whichever way.
+        self.assertEqual(values, sorted(known, reverse=direction == "descending") + [None] * (len(values) - len(known)))
+        self.assertEqual(len(values), len(self.sides))
+
+    def head(self, title):
+        titles = self.page.evaluate(table("#hosts table"))["titles"]
+        return f"document.querySelectorAll('#hosts table')[0].tHead.rows[0].cells[{titles.index(title)}].querySelector('button')"
+
+    def test_a_click_on_a_head_sorts_and_another_one_turns_it_round(self):
+        self.open()
+        for title in ("best GFLOPS", "cores", "memory GB/s", "of peak"):
+            for direction in ("descending", "ascending", "descending"):
+                self.page.click(self.head(title))
+                self.assert_sorted(title, direction)
+
+    def test_words_are_sorted_as_words(self):
+        self.open()
+        for is_reversed in (False, True):
+            self.page.click(self.head("processor"))
+            words = [text for text, _ in column(self.page.evaluate(table("#hosts table")), "processor")]
+            order = self.page.evaluate(
+                f"{js(words)}.sort((a, b) => a.localeCompare(b, 'en', {{ numeric: true }}))"
+            )
+            self.assertEqual(words, order[::-1] if is_reversed else order)
+
+    def test_every_head_sorts_and_no_row_is_lost(self):
+        self.open()
+        counts = "[...document.querySelectorAll('table[data-sort]')].map((table) => table.tBodies[0].rows.length)"
+        before = self.page.evaluate(counts)
+        self.page.evaluate("document.querySelectorAll('table[data-sort] th button').forEach((button) => button.click())")
+        self.assertEqual(self.page.evaluate(counts), before)
+
+    def filter(self, text):
+        self.page.click("document.getElementById('filter')")
+        self.page.evaluate("document.getElementById('filter').select()")
+        self.page.type(text)
+        self.page.wait_for(f"document.getElementById('filter').value === {js(text)}")
+
+    ROWS = "[...document.querySelectorAll('table[data-filter] tbody tr')]"
+    SHOWN = f"{ROWS}.filter((row) => row.checkVisibility())"
+    OF_HOSTS_AND_CASES = f"{SHOWN}.filter((row) => row.closest('#hosts, [data-case]')).length"
+
+    def test_the_filter_narrows_and_counts(self):
+        self.open()
+        by_host = {side.hostname: 1 + len(side.rows) for side in self.sides}
+        rows = sum(1 + len(side.rows) for side in self.sides)
+        self.assertEqual(self.page.evaluate(self.OF_HOSTS_AND_CASES), rows)
+        all_rows = self.page.evaluate(f"{self.ROWS}.length")
+        self.assertEqual(
+            self.page.evaluate("document.getElementById('filter-count').getAttribute('aria-live')"), "polite"
+        )
+        for text, shown in (
+            ("desktop", by_host["desktop"]),
+            ("DESKTOP", by_host["desktop"]),
+            ("desktop n=3000 f32", 1),
+            ("no such host", 0),
+            (SCRIPT_HOST, by_host[SCRIPT_HOST]),
+        ):
+            self.filter(text)
+            self.page.wait_for(f"document.getElementById('filter-count').textContent.includes('of {all_rows} ')")
+            self.page.wait_for(f"{self.OF_HOSTS_AND_CASES} === {shown}")
+            count = self.page.evaluate("document.getElementById('filter-count').textContent")
+            self.assertEqual(int(count.split()[0]), self.page.evaluate(f"{self.SHOWN}.length"))
+        self.page.evaluate("document.getElementById('filter').select()")
+        self.page.press("Delete")
+        self.page.wait_for(f"{self.SHOWN}.length === {all_rows}")
+
+    def test_a_sorted_and_filtered_table_stays_both(self):
+        self.open()
+        self.filter("ci-runner")
+        self.page.wait_for("document.getElementById('filter-count').textContent")
+        self.page.click(self.head("best GFLOPS"))
+        values = [value for _, value in column(self.page.evaluate(table("#hosts table")), "best GFLOPS")]
+        self.assertEqual(len(values), 20)
+        self.assertEqual(values, sorted(values, reverse=True))
+
+    def test_the_keyboard_is_enough(self):
+        self.open()
+        self.page.press("Tab")
+        self.assertEqual(self.page.evaluate("document.activeElement.textContent"), "Skip to the report")
+        self.page.press("Enter")
+        self.assertEqual(self.page.evaluate("location.hash"), "#main")
+        wanted = self.head("best GFLOPS")
+        for _ in range(100):
+            if self.page.evaluate(f"document.activeElement === {wanted}"):
+                break
+            self.page.press("Tab")
+        self.assertTrue(self.page.evaluate(f"document.activeElement === {wanted}"), "Tab does not come to the head")
+        self.assertNotEqual(self.page.evaluate("getComputedStyle(document.activeElement).outlineStyle"), "none")
+        for key, direction in (("Enter", "descending"), ("Space", "ascending")):
+            self.page.press(key)
+            self.assert_sorted("best GFLOPS", direction)
+        # What is focused stays so.
+        self.assertTrue(self.page.evaluate(f"document.activeElement === {wanted}"))
+        is_open = "document.querySelector('figure details').open"
+        self.page.evaluate("document.querySelector('figure details summary').focus()")
+        for should in (True, False):
+            self.page.press("Enter")
+            self.assertEqual(self.page.evaluate(is_open), should)
+
+    def hints(self):
+        """What the points of each picture say: figure, whether it is seen, texts. The script takes the texts to itself."""
+        self.page.set_script(False)
+        self.open()
+        hints = self.page.evaluate(
+            """[...document.querySelectorAll("svg.plot")].map((plot) => [
+                plot.closest("figure").id,
+                plot.checkVisibility(),
+                [...plot.querySelectorAll(".hint")].map((it) => it.textContent),
+            ])"""
+        )
+        self.page.set_script(True)
+        self.open()
+        return hints
+
+    def test_the_pointer_tells_values(self):
+        plots = [hints if is_seen else [] for _, is_seen, hints in self.hints()]
+        self.assertGreater(len(list(filter(None, plots))), 3, "pictures tell no values")
+        for place, hints in enumerate(plots):
+            if not hints:
+                continue
+            point = f"document.querySelectorAll('svg.plot')[{place}].querySelector('.hint')"
+            self.page.mouse("mouseMoved", *self.page.place(point))
+            self.page.wait_for("!document.getElementById('hint').hidden")
+            self.assertIn(self.page.evaluate("document.getElementById('hint').textContent"), hints)
+            [left, right] = self.page.evaluate(
+                "(({ left, right }) => [left, right])(document.getElementById('hint').getBoundingClientRect())"
+            )
+            self.assertTrue(0 <= left and right <= 1280, (left, right))
+        self.page.mouse("mouseMoved", 2, 2)
+        self.page.wait_for("document.getElementById('hint').hidden")
+
+    def test_what_the_pointer_tells_is_what_was_measured(self):
+        hints = [
+            (figure, hint)
+            for figure, _, hints in self.hints()
+            if figure.startswith("figure-by-size-")
+            for hint in hints
+        ]
+        self.assertGreater(len(hints), 20)
+        for figure, hint in hints:
+            kernel, dtype = re.fullmatch(r"figure-by-size-(.+)-(f\d+)", figure).groups()
+            n, rate = re.match(r"([\d,]+): ([\d,]*\d(?:\.\d+)?)", hint).groups()
+            decimals = len(rate.partition(".")[2])
+            measured = {
+                f"{row.rate:,.{decimals}f}"
+                for side in self.sides
+                for key, row in side.rows.items()
+                if key[:3] == (kernel, int(n.replace(",", "")), dtype)
+            }
+            self.assertIn(rate.replace(",", ""), {value.replace(",", "") for value in measured}, hint)
+
+
+class Everywhere(InBrowser):
+    OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    OPEN = "document.querySelectorAll('details').forEach((details) => { details.open = true; })"
+
+    def test_no_width_makes_the_page_scroll_sideways(self):
+        self.open()
+        for is_open in (False, True):
+            if is_open:
+                self.page.evaluate(self.OPEN)
+            for width in WIDTHS:
+                self.page.set_size(width, 800, is_phone=width < 500)
+                self.assertLessEqual(self.page.evaluate(self.OVERFLOW), 0, f"{width} wide, opened: {is_open}")
+
+    def test_without_script_everything_is_there(self):
+        texts = "[...document.querySelectorAll('td')].map((cell) => cell.textContent)"
+        self.open()
+        self.page.evaluate(self.OPEN)
+        with_script = self.page.evaluate(texts)
+        words = self.page.evaluate("document.getElementById('main').innerText.split(/\\s+/).length")
+        self.page.set_script(False)
+        self.open()
+        self.assertEqual(self.page.evaluate(texts), with_script)
+        self.page.evaluate(self.OPEN)
+        without = self.page.evaluate("document.getElementById('main').innerText.split(/\\s+/).length")
+        self.assertGreater(without, 0.98 * words)
+        self.assertFalse(self.page.evaluate("document.getElementById('filter-box').checkVisibility()"))
+        self.assertEqual(self.page.evaluate("document.querySelectorAll('th button').length"), 0)
+        self.assertTrue(self.page.evaluate("document.querySelector('#hosts table').checkVisibility()"))
+        self.page.set_script(True)
+
+    def test_what_the_page_points_to_is_there(self):
+        self.open()
+        lost = self.page.evaluate(
+            """(() => {
+                const ids = [...document.querySelectorAll("[id]")].map((it) => it.id);
+                const twice = ids.filter((id, place) => ids.indexOf(id) !== place);
+                const words = (name) => [...document.querySelectorAll(`[${name}]`)]
+                    .flatMap((it) => it.getAttribute(name).split(/\\s+/));
+                const pointed = ["aria-labelledby", "aria-describedby", "for"].flatMap(words);
+                const links = [...document.querySelectorAll("a[href^='#']")].map((it) => it.getAttribute("href").slice(1));
+                return [twice, [...pointed, ...links].filter((id) => !ids.includes(id))];
+            })()"""
+        )
+        self.assertEqual(lost, [[], []])
+
+    def test_pictures_are_text_with_a_name(self):
+        self.open()
+        plots = self.page.evaluate(
+            """[...document.querySelectorAll("svg.plot")].map((plot) => [
+                plot.getAttribute("role"),
+                plot.querySelectorAll("text").length,
+                plot.getAttribute("aria-labelledby") || plot.getAttribute("aria-label"),
+                Boolean(plot.closest("figure").querySelector("details table")),
+            ])"""
+        )
+        self.assertGreater(len(plots), 5)
+        for role, texts, name, has_table in plots:
+            self.assertEqual(role, "img")
+            self.assertGreater(texts, 2)
+            self.assertTrue(name)
+            self.assertTrue(has_table)
+
+    def test_letters_of_pictures_can_be_read_on_a_phone(self):
+        self.open()
+        self.page.set_size(360, 800, is_phone=True)
+        small = self.page.evaluate(
+            """[...document.querySelectorAll("svg.plot")].flatMap((plot) => {
+                const scale = plot.getBoundingClientRect().width / plot.viewBox.baseVal.width;
+                return [...plot.querySelectorAll("text")]
+                    .map((it) => [scale * parseFloat(getComputedStyle(it).fontSize), it.textContent])
+                    .filter(([size]) => size < 9);
+            })"""
+        )
+        self.assertEqual(small, [])
+
+    def test_it_prints(self):
+        self.open()
+        document = self.page.pdf()
+        (OUT / "report.pdf").write_bytes(document)
+        self.assertTrue(document.startswith(b"%PDF-"))
+        pages = len(re.findall(rb"/Type\s*/Page\b", document))
+        self.assertTrue(2 <= pages <= 80, f"{pages} pages")
+
+    def test_pictures_of_it_are_left_to_be_looked_at(self):
+        for old in OUT.glob("*.png"):
+            old.unlink()
+        for scheme in SCHEMES:
+            for name, width, scale in (("desktop", 1280, 1), ("phone", 360, 2)):
+                self.page.set_size(width, 900, scale, is_phone=name == "phone")
+                self.page.set_media(scheme)
+                self.open()
+                # Nothing that follows the reader.
+                self.page.evaluate("document.querySelector('.filter').style.position = 'static'")
+                height = self.page.evaluate("document.documentElement.scrollHeight")
+                for place in range(math.ceil(height / SCREEN_HEIGHT)):
+                    path = OUT / f"{name}-{scheme}-{place + 1:02}.png"
+                    top = place * SCREEN_HEIGHT
+                    self.page.screenshot(path, [0, top, width, min(SCREEN_HEIGHT, height - top)])
+                    self.assertGreater(path.stat().st_size, 1000)
+        colours = {}
+        for scheme in SCHEMES:
+            self.page.set_media(scheme)
+            colours[scheme] = self.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        self.assertNotEqual(colours["light"], colours["dark"])
+
+
+class Accessible(InBrowser):
+    def test_axe_finds_nothing_serious(self):
+        script = axe()
+        # Half a minute each where the machine is slow: colours are of the scheme and sizes of the width, not of both.
+        for scheme, width in zip(SCHEMES, (1280, 360)):
+            self.page.set_size(width, 900, is_phone=width < 500)
+            self.page.set_media(scheme)
+            self.open()
+            self.page.evaluate(Everywhere.OPEN)
+            self.page.evaluate(script)
+            passes, violations = self.page.evaluate(
+                """axe.run(document, { resultTypes: ["violations"] }).then((result) => [
+                    result.passes.length,
+                    result.violations.map((it) => [it.impact, it.id, it.help, it.nodes.slice(0, 3).map((node) => node.html)]),
+                ])"""
+            )
+            with self.subTest(scheme=scheme, width=width):
+                self.assertGreater(passes, 20)
+                self.assertEqual([it for it in violations if it[0] in ("serious", "critical")], [])
+                for impact, name, text, nodes in violations:
+                    print(f"axe, {scheme}, {width} wide: {impact}: {name}: {text}: {nodes}", file=sys.stderr)
+
+    def test_texts_of_pictures_stand_out(self):
+        """axe does not look into SVGs: each text has 4.5:1 to what lies under it."""
+        script = (HERE / "contrast.js").read_text()
+        for scheme in SCHEMES:
+            self.page.set_media(scheme)
+            self.open()
+            self.assertEqual(self.page.evaluate(script), [], scheme)
+
+
+def main():
+    global BENCH
+    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        BENCH = Path(sys.argv.pop(1)).resolve()
+    if shutil.which(str(BENCH)) is None:
+        sys.exit(f"cannot find {BENCH}: it is built by `make target/release/bench`")
+    unittest.main(testRunner=unittest.TextTestRunner(verbosity=2, resultclass=Timed))
+
+
+if __name__ == "__main__":
+    main()
