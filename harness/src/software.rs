@@ -6,7 +6,6 @@ use results::record;
 
 use crate::libraries::{self, Selected};
 
-
 /// The program's version, with the commit where it is known, as `--version` prints it.
 pub const VERSION: &str = if COMMIT.is_empty() {
     env!("CARGO_PKG_VERSION")

@@ -108,7 +108,10 @@ pub fn html(data: &PageData) -> Result<String, PageError> {
         again: again::again(data),
         left_out: provenance::left_out(data),
     };
-    Ok(page.render()?)
+    let mut html = page.render()?;
+    // Templates end without one.
+    html.push('\n');
+    Ok(html)
 }
 
 /// Anchors of the page's own parts.
