@@ -29,7 +29,7 @@ const HEIGHT: i32 = 380;
 /// Room for a label.
 const LABEL_ROOM: i32 = 300;
 /// Letters of a name in a label.
-const NAME_ROOM: i32 = 150;
+const NAME_ROOM: i32 = 230;
 /// Room for the mark before a name.
 const NAME_MARK: i32 = 16;
 /// Roofs that are drawn.
@@ -348,7 +348,6 @@ fn draw_roofs(
                 format!("ridge{of}: {} flop/byte", figure(ridge)),
                 (from.0, axes.bottom),
             ));
-            placer.take_line(from, (from.0, axes.bottom));
         }
     }
     for roof in model.roofs.iter().take(ROOFS_MAX) {
@@ -368,7 +367,7 @@ fn draw_roofs(
             SMALL_SIZE,
         );
         let end = highest.unwrap_or(axes.ends.1);
-        let shares = [0.5, 0.35, 0.65, 0.2, 0.8];
+        let shares = [0.5, 0.35, 0.65, 0.2, 0.8, 0.1, 0.9];
         let places: Vec<((i32, i32), Anchor)> = shares
             .iter()
             .flat_map(|share: &f64| {
@@ -380,7 +379,22 @@ fn draw_roofs(
                 ]
             })
             .collect();
-        placer.place(scene, &text.colored(palette::INK), 0, &places);
+        let text = text.colored(palette::INK);
+        // Rather not across the lines of the ridges.
+        let mut apart = placer.clone();
+        for (_, (x, bottom)) in &ridges {
+            apart.take_line((*x, axes.top), (*x, *bottom));
+        }
+        let placed = apart.place(scene, &text, 0, &places);
+        match placed {
+            Some(text) => placer.take_text(&text),
+            None => {
+                placer.place(scene, &text, 0, &places);
+            }
+        }
+    }
+    for (_, (x, bottom)) in &ridges {
+        placer.take_line((*x, axes.top), (*x, *bottom));
     }
     ridges
 }
