@@ -45,13 +45,15 @@ const DESCRIBED_MAX: usize = 12;
 pub fn figures(survey: &Survey) -> Figures {
     let points = points::points(survey);
     let mut models: Vec<(usize, Model)> = Vec::new();
-    for (side, host) in survey.hosts.iter().enumerate() {
-        let own: Vec<Point> = points
-            .iter()
-            .filter(|point| point.row.side == side)
-            .copied()
-            .collect();
-        models.extend(model::of(host, &own).into_iter().map(|model| (side, model)));
+    let mut of_side: Vec<Vec<Point>> = vec![Vec::new(); survey.hosts.len()];
+    for point in points {
+        if let Some(own) = of_side.get_mut(point.row.side) {
+            own.push(point);
+        }
+    }
+    for (side, (host, own)) in survey.hosts.iter().zip(&of_side).enumerate() {
+        let of_host = model::of(host, own).into_iter();
+        models.extend(of_host.map(|model| (side, model)));
     }
     if models.is_empty() {
         return Err(Missing(
