@@ -140,14 +140,14 @@ fn series<'a>(points: &[Point<'a>]) -> Vec<Series<'a>> {
     if has_several(|one, other| one.side != other.side) {
         keep_best_of_each(&mut series, |series| series.side);
     } else if has_several(|one, other| one.library() != other.library()) {
-        keep_best_of_each(&mut series, |series| series.library());
+        keep_best_of_each(&mut series, Series::library);
     }
     series.sort_by(|a, b| b.best().total_cmp(&a.best()));
     series
 }
 
 /// Of lines with the same key, the one with most sizes, and the fastest of these.
-fn keep_best_of_each<K: Ord>(series: &mut Vec<Series>, key: fn(&Series) -> K) {
+fn keep_best_of_each<'a, K: Ord>(series: &mut Vec<Series<'a>>, key: fn(&Series<'a>) -> K) {
     series.sort_by(|a, b| {
         let by_sizes = b.points.len().cmp(&a.points.len());
         let by_rate = b.best().total_cmp(&a.best());
