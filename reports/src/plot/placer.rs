@@ -3,6 +3,7 @@
 use super::scene::{Anchor, Point, Scene, Text};
 
 /// What is taken already.
+#[derive(Clone)]
 pub(crate) struct Placer {
     /// Left, top, right, bottom: no label leaves these.
     bounds: [i32; 4],
@@ -31,6 +32,16 @@ impl Placer {
         for step in 0..=steps {
             self.take((from.0 + dx * step / steps, from.1 + dy * step / steps), 2);
         }
+    }
+
+    /// Keeps labels off a text.
+    pub(crate) fn take_text(&mut self, text: &Text) {
+        let (left, right) = text.extent();
+        let (top, bottom) = (
+            text.at.1 - text.size / 2 - 1,
+            text.at.1 + text.size * 2 / 5 + 2,
+        );
+        self.taken.push([left - 3, top, right + 3, bottom]);
     }
 
     /// Writes the text at the first of these places where it lies on nothing, with so much room before it. Returns it as it stands, if

@@ -16,9 +16,9 @@ use super::line_panel::{
 };
 use super::names::{self, Slugs, told};
 use super::points::{self, Point, Subject, exact, figure};
-use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE};
+use super::sheet::{MARGIN, SMALL_SIZE, Sheet};
 use crate::figure::{Figure, Figures, Missing, Table};
-use crate::figures::percent;
+use crate::figures::{counted, percent};
 use crate::plot::axis::Axis;
 use crate::plot::palette;
 use crate::plot::scale::Scale;
@@ -92,6 +92,14 @@ impl Series<'_> {
             .fold(0.0, f64::max)
     }
 
+    /// The means but for the number of threads.
+    fn library(&self) -> Means {
+        Means {
+            threads: 0,
+            ..self.means.clone()
+        }
+    }
+
     fn last(&self) -> Option<&Point<'_>> {
         self.points.last()
     }
@@ -107,8 +115,9 @@ impl Series<'_> {
     }
 }
 
-/// The lines, the fastest first: of several sides one for each, with the means of which there are most sizes, and the fastest of these.
-/// A host is shown at its best: more threads than cores, which are slower, are no fault of the host.
+/// The lines, the fastest first: of several sides one for each, with the means of which there are most sizes, and the fastest of these;
+/// of one side with several libraries the same for each library; of one library all numbers of threads. What is compared is shown
+/// at its best: more threads than cores, which are slower, are no fault of the host.
 fn series<'a>(points: &[Point<'a>]) -> Vec<Series<'a>> {
     let mut all: BTreeMap<(usize, &Means), Vec<Point>> = BTreeMap::new();
     for point in points {
@@ -126,22 +135,29 @@ fn series<'a>(points: &[Point<'a>]) -> Vec<Series<'a>> {
             is_chosen: false,
         });
     }
-    let has_several_sides = series.iter().any(|one| one.side != series[0].side);
-    if has_several_sides {
-        // Stable, and the best of each side first.
-        series.sort_by(|a, b| {
-            let by_sizes = b.points.len().cmp(&a.points.len());
-            let by_rate = b.best().total_cmp(&a.best());
-            a.side.cmp(&b.side).then(by_sizes).then(by_rate)
-        });
-        series.dedup_by(|next, kept| {
-            let is_same = next.side == kept.side;
-            kept.is_chosen |= is_same;
-            is_same
-        });
+    let has_several =
+        |differ: fn(&Series, &Series) -> bool| series.iter().any(|one| differ(one, &series[0]));
+    if has_several(|one, other| one.side != other.side) {
+        keep_best_of_each(&mut series, |series| series.side);
+    } else if has_several(|one, other| one.library() != other.library()) {
+        keep_best_of_each(&mut series, Series::library);
     }
     series.sort_by(|a, b| b.best().total_cmp(&a.best()));
     series
+}
+
+/// Of lines with the same key, the one with most sizes, and the fastest of these.
+fn keep_best_of_each<'a, K: Ord>(series: &mut Vec<Series<'a>>, key: fn(&Series<'a>) -> K) {
+    series.sort_by(|a, b| {
+        let by_sizes = b.points.len().cmp(&a.points.len());
+        let by_rate = b.best().total_cmp(&a.best());
+        key(a).cmp(&key(b)).then(by_sizes).then(by_rate)
+    });
+    series.dedup_by(|next, kept| {
+        let is_same = key(next) == key(kept);
+        kept.is_chosen |= is_same;
+        is_same
+    });
 }
 
 /// All sizes of these lines, the smallest first.
@@ -180,13 +196,32 @@ impl Words {
                 are_hosts,
             };
         }
+        let common = format!("host {host}, {common}");
+        let libraries: Vec<Means> = series.iter().map(Series::library).collect();
+        let (libraries, _) = points::means_in_words(&libraries.iter().collect::<Vec<_>>());
+        if libraries.iter().all(String::is_empty) {
+            return Self {
+                details: vec![String::new(); differing.len()],
+                names: differing
+                    .into_iter()
+                    .map(|name| if name.is_empty() { host.clone() } else { name })
+                    .collect(),
+                common,
+                are_hosts,
+            };
+        }
+        let has_threads = means.iter().any(|it| it.threads != means[0].threads);
+        let threads = |means: &&Means| {
+            if has_threads {
+                counted(means.threads, "thread")
+            } else {
+                String::new()
+            }
+        };
         Self {
-            details: vec![String::new(); differing.len()],
-            names: differing
-                .into_iter()
-                .map(|name| if name.is_empty() { host.clone() } else { name })
-                .collect(),
-            common: format!("host {host}, {common}"),
+            names: libraries,
+            details: means.iter().map(threads).collect(),
+            common,
             are_hosts,
         }
     }
@@ -218,7 +253,11 @@ fn of_subject(
         points::intervals_in_words(all_points())
     };
     let choice = if series.iter().any(|series| series.is_chosen) {
-        "Of each host the threads and library with most sizes, and the fastest of these. "
+        if words.are_hosts {
+            "Of each host the threads and library with most sizes, and the fastest of these. "
+        } else {
+            "Of each library the threads with most sizes, and the fastest of these. "
+        }
     } else {
         ""
     };
@@ -299,7 +338,7 @@ fn draw(
         }
     }
     let mut labels = peaks.draw(sheet, &panel, drawn, styles);
-    let fitted = names::fitted(&words.names[..drawn.len()], TEXT_SIZE, LABEL_ROOM);
+    let fitted = names::fitted(&words.names[..drawn.len()], SMALL_SIZE, LABEL_ROOM);
     // The fastest last, on top of the others.
     let mut ends = vec![(PLOT.1, panel.bottom); drawn.len()];
     for (index, series) in drawn.iter().enumerate().rev() {

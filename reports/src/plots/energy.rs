@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use results::survey::Survey;
 
 use super::names::{self, Slugs, told};
@@ -129,13 +131,9 @@ fn bars<'a>(survey: &Survey, points: &[Point<'a>]) -> (Vec<Bar<'a>>, String) {
 
 /// The size that most hosts have, the largest of several.
 fn common_size(points: &[Point]) -> usize {
-    let mut of_size: std::collections::BTreeMap<usize, Vec<usize>> =
-        std::collections::BTreeMap::new();
+    let mut of_size: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     for point in points {
-        let sides = of_size.entry(point.n()).or_default();
-        if !sides.contains(&point.row.side) {
-            sides.push(point.row.side);
-        }
+        of_size.entry(point.n()).or_default().insert(point.row.side);
     }
     // The last of the largest: sizes ascend.
     let most = of_size.iter().max_by_key(|(_, sides)| sides.len());

@@ -229,7 +229,8 @@ impl Panel<'_> {
                 None => scene.line((LABEL_MARK - 8, *first), (LABEL_MARK + 5, *first), 1, color),
             }
             for (index, (middle, (line, color))) in own.iter().zip(&label.lines).enumerate() {
-                let size = if index == 0 { TEXT_SIZE } else { SMALL_SIZE };
+                let is_large = index == 0 && font::width(line, TEXT_SIZE) <= LABEL_ROOM;
+                let size = if is_large { TEXT_SIZE } else { SMALL_SIZE };
                 let line = font::ellipsized(line, size, LABEL_ROOM);
                 scene.text(Text::new(line, (LABEL, *middle), size).colored(*color));
             }

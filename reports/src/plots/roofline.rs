@@ -29,7 +29,7 @@ const HEIGHT: i32 = 380;
 /// Room for a label.
 const LABEL_ROOM: i32 = 300;
 /// Letters of a name in a label.
-const NAME_ROOM: i32 = 150;
+const NAME_ROOM: i32 = 230;
 /// Room for the mark before a name.
 const NAME_MARK: i32 = 16;
 /// Roofs that are drawn.
@@ -45,13 +45,15 @@ const DESCRIBED_MAX: usize = 12;
 pub fn figures(survey: &Survey) -> Figures {
     let points = points::points(survey);
     let mut models: Vec<(usize, Model)> = Vec::new();
-    for (side, host) in survey.hosts.iter().enumerate() {
-        let own: Vec<Point> = points
-            .iter()
-            .filter(|point| point.row.side == side)
-            .copied()
-            .collect();
-        models.extend(model::of(host, &own).into_iter().map(|model| (side, model)));
+    let mut of_side: Vec<Vec<Point>> = vec![Vec::new(); survey.hosts.len()];
+    for point in points {
+        if let Some(own) = of_side.get_mut(point.row.side) {
+            own.push(point);
+        }
+    }
+    for (side, (host, own)) in survey.hosts.iter().zip(&of_side).enumerate() {
+        let of_host = model::of(host, own).into_iter();
+        models.extend(of_host.map(|model| (side, model)));
     }
     if models.is_empty() {
         return Err(Missing(
@@ -348,7 +350,6 @@ fn draw_roofs(
                 format!("ridge{of}: {} flop/byte", figure(ridge)),
                 (from.0, axes.bottom),
             ));
-            placer.take_line(from, (from.0, axes.bottom));
         }
     }
     for roof in model.roofs.iter().take(ROOFS_MAX) {
@@ -368,7 +369,7 @@ fn draw_roofs(
             SMALL_SIZE,
         );
         let end = highest.unwrap_or(axes.ends.1);
-        let shares = [0.5, 0.35, 0.65, 0.2, 0.8];
+        let shares = [0.5, 0.35, 0.65, 0.2, 0.8, 0.1, 0.9];
         let places: Vec<((i32, i32), Anchor)> = shares
             .iter()
             .flat_map(|share: &f64| {
@@ -380,7 +381,22 @@ fn draw_roofs(
                 ]
             })
             .collect();
-        placer.place(scene, &text.colored(palette::INK), 0, &places);
+        let text = text.colored(palette::INK);
+        // Rather not across the lines of the ridges.
+        let mut apart = placer.clone();
+        for (_, (x, bottom)) in &ridges {
+            apart.take_line((*x, axes.top), (*x, *bottom));
+        }
+        let placed = apart.place(scene, &text, 0, &places);
+        match placed {
+            Some(text) => placer.take_text(&text),
+            None => {
+                placer.place(scene, &text, 0, &places);
+            }
+        }
+    }
+    for (_, (x, bottom)) in &ridges {
+        placer.take_line((*x, axes.top), (*x, *bottom));
     }
     ridges
 }

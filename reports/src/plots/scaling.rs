@@ -261,7 +261,7 @@ fn draw(
         draw_peaks(sheet, survey, &panel, series, &mut labels);
     }
     draw_ideals(sheet, &panel, &ideals, &mut labels);
-    let fitted = names::fitted(libraries, TEXT_SIZE, LABEL_ROOM);
+    let fitted = names::fitted(libraries, SMALL_SIZE, LABEL_ROOM);
     for (index, series) in series.iter().enumerate() {
         let style = style(index);
         let points = series.points.iter().map(|point| LinePoint {
