@@ -29,6 +29,7 @@ const LANE_RIGHT: i32 = 470;
 const RATIO_RIGHT: i32 = 522;
 const VERDICT_LEFT: i32 = 534;
 const ROW: i32 = 34;
+const MARK_WIDTH: i32 = 16;
 
 /// The narrowest axis: one percent to each side.
 const REACH_MIN: f64 = 0.01;
@@ -382,18 +383,19 @@ fn draw_row(scene: &mut Scene, y: i32, label: &str, case: &CaseOutcome, scale: &
         scene.text(Text::new(words, (middle, y), SMALL_SIZE).anchored(Anchor::Middle));
         return;
     };
-    let figure = font::ellipsized(
-        &times(&ratio, ratio.estimate),
-        SMALL_SIZE,
-        RATIO_RIGHT - LANE_RIGHT - 4,
-    );
+    let mut figure = times(&ratio, ratio.estimate);
+    if font::width(&figure, SMALL_SIZE) > RATIO_RIGHT - LANE_RIGHT - 8 {
+        figure = format!("{:.0e}", ratio.estimate);
+    }
     let figure = Text::new(figure, (RATIO_RIGHT, y), SMALL_SIZE).colored(palette::INK);
     scene.text(figure.anchored(Anchor::End));
     let (from, to) = (scale.clamped(ratio.low), scale.clamped(ratio.high));
     scene.line((from, y), (to, y), 2, told.color);
     for (end, x) in [(ratio.low, from), (ratio.high, to)] {
         match scale.x(end) {
-            Some(_) => scene.line((x, y - 5), (x, y + 5), 2, told.color),
+            // Ends that the mark hides would only blur it.
+            Some(_) if to - from > MARK_WIDTH => scene.line((x, y - 5), (x, y + 5), 2, told.color),
+            Some(_) => {}
             None => beyond(scene, (x, y), x > scale.middle(), told.color),
         }
     }
@@ -492,8 +494,8 @@ fn captions(comparison: &Comparison, shown: &[&CaseOutcome], scale: &Scale) -> V
         what = format!("{what} Shaded: {shaded}.");
     }
     let is_beyond = |case: &&&CaseOutcome| {
-        case.ratio
-            .is_some_and(|ratio| scale.x(ratio.low).is_none() || scale.x(ratio.high).is_none())
+        let usable = case.ratio.filter(|ratio| ratio.estimate > 0.0);
+        usable.is_some_and(|ratio| scale.x(ratio.low).is_none() || scale.x(ratio.high).is_none())
     };
     let beyond = shown.iter().filter(is_beyond).count();
     if beyond > 0 {

@@ -92,8 +92,16 @@ fn figure(record: &Record, case: &Case, cases_left_out: usize) -> Figure {
 
 /// What the marks mean and what there is no panel of.
 fn notes(trace: &Trace) -> Vec<String> {
-    let mut marks = "Dots: samples; black line: their median".to_owned();
-    if trace.warmups() > 0 {
+    let is_dense = trace.events.len() > panels::DOTS_MAX;
+    let mut marks = if is_dense {
+        "Blue: from the slowest to the fastest sample of each place; black line: the median"
+    } else {
+        "Dots: samples; black line: their median"
+    }
+    .to_owned();
+    if trace.warmups() > 0 && is_dense {
+        marks.push_str("; pale blue: warm-up, which counts for nothing");
+    } else if trace.warmups() > 0 {
         marks.push_str("; rings on pale blue: warm-up, which counts for nothing");
     }
     if trace.failed() > 0 {

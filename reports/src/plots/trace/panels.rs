@@ -23,7 +23,7 @@ const GAP: i32 = 22;
 /// What a panel's title takes.
 const TITLE: i32 = 22;
 /// More events than this are drawn as the range of each column.
-const DOTS_MAX: usize = 600;
+pub(super) const DOTS_MAX: usize = 600;
 /// What can be drawn.
 const DRAWABLE_MAX: f64 = 1e300;
 
@@ -186,7 +186,8 @@ fn rate(sheet: &mut Sheet, trace: &Trace) {
         .filter_map(|(index, event)| Some(((x(trace, index), y(event.rate?)), event)))
         .collect();
     if points.len() > DOTS_MAX {
-        columns(scene, points.iter().map(|(point, _)| *point), palette::BLUE);
+        let samples = points.iter().filter(|(_, event)| event.sample.is_some());
+        columns(scene, samples.map(|(point, _)| *point), palette::BLUE);
     } else {
         connect(
             scene,
