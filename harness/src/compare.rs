@@ -1,7 +1,5 @@
 //! `bench compare`: records of many hosts and runs in one table.
 
-use std::path::PathBuf;
-
 use results::compare::{self, Comparison, Request, Run};
 use results::load::{self, Loaded};
 use results::samples_digest::Seal;

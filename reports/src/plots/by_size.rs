@@ -196,7 +196,7 @@ impl Words {
                 are_hosts,
             };
         }
-        let common = format!("host {host}, {common}");
+        let common = points::listed(&[&format!("host {host}"), &common]);
         let libraries: Vec<Means> = series.iter().map(Series::library).collect();
         let (libraries, _) = points::means_in_words(&libraries.iter().collect::<Vec<_>>());
         if libraries.iter().all(String::is_empty) {
@@ -245,7 +245,8 @@ fn of_subject(
         [first, .., last] => format!("n = {} to {}", points::size(*first), points::size(*last)),
         _ => String::new(),
     };
-    sheet.caption(&format!("{}, {sizes}, {}.", subject.title(), words.common));
+    let settings = points::listed(&[&subject.title(), &sizes, &words.common]);
+    sheet.caption(&format!("{settings}."));
     let all_points = || drawn.iter().flat_map(|series| &series.points);
     let intervals = if drawn.iter().any(|series| series.points.len() > BARS_MAX) {
         "How far they are known: in the table.".to_owned()
@@ -470,7 +471,7 @@ fn last_in_words(survey: &Survey, series: &Series) -> Option<String> {
 
 /// The picture in words: each line's begin, end and peak.
 fn description(survey: &Survey, subject: Subject, series: &[Series], words: &Words) -> String {
-    let mut sentences = vec![format!("{}, {}", subject.title(), words.common)];
+    let mut sentences = vec![points::listed(&[&subject.title(), &words.common])];
     for (series, name) in series.iter().zip(&words.names).take(DESCRIBED_MAX) {
         let (Some(first), Some(last)) = (series.points.first(), series.last()) else {
             continue;

@@ -164,7 +164,8 @@ fn of_subject(
     let drawn = &bars[..bars.len().min(BARS_MAX)];
     let mut sheet = Sheet::new(&format!("{} per watt: {}", subject.unit, subject.title()));
     draw(&mut sheet, subject, drawn);
-    sheet.caption(&format!("{}, {common}.", subject.title()));
+    let settings = points::listed(&[&subject.title(), &common]);
+    sheet.caption(&format!("{settings}."));
     for meaning in meanings(survey, drawn) {
         sheet.caption(&meaning);
     }
@@ -306,7 +307,7 @@ fn draw_bar(scene: &mut Scene, subject: Subject, bar: &Bar, name: String, y: i32
 }
 
 fn description(survey: &Survey, subject: Subject, bars: &[Bar], common: &str) -> String {
-    let mut sentences = vec![format!("{}, {common}", subject.title())];
+    let mut sentences = vec![points::listed(&[&subject.title(), common])];
     for bar in bars.iter().take(DESCRIBED_MAX) {
         let unit = subject.unit;
         let mut sentence = format!("{}: {} {unit} per watt", bar.name, figure(bar.per_watt));

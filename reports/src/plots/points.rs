@@ -290,3 +290,13 @@ pub(super) fn invalid_in_words<'a>(
     let list = super::names::list(&names);
     (!names.is_empty()).then(|| format!("Crosses: graded INVALID, not to be relied upon ({list})."))
 }
+
+/// What there is of these, separated by commas.
+pub(super) fn listed(parts: &[&str]) -> String {
+    let parts: Vec<&str> = parts
+        .iter()
+        .copied()
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join(", ")
+}
