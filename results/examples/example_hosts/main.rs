@@ -4,6 +4,7 @@
 //! can be computed from samples (summaries, shares of peaks, grades, digests) is computed by this crate, as `bench run` does it. So the
 //! same files come out each time.
 
+mod commits;
 mod hosts;
 mod machine;
 mod measured;
