@@ -58,7 +58,8 @@ pub fn kinds(material: &Material) -> Vec<Kind> {
         .collect()
 }
 
-/// The figures of a kind by its name.
+/// The figures of a kind by its name. Of a host in many states those that lay hosts side by side show the newest state
+/// ([`Survey::newest_states`]).
 ///
 /// # Errors
 ///
@@ -66,15 +67,15 @@ pub fn kinds(material: &Material) -> Vec<Kind> {
 pub fn figures(name: &str, material: &Material) -> Figures {
     let survey = material.survey;
     match name {
-        "by-size" => plots::by_size::figures(survey),
+        "by-size" => plots::by_size::figures(&survey.newest_states()),
         "scaling" => plots::scaling::figures(survey),
-        "energy" => plots::energy::figures(survey),
+        "energy" => plots::energy::figures(&survey.newest_states()),
         "roofline" => plots::roofline::figures(survey),
         "samples" => plots::samples::figures(material.newest),
         "trace" => plots::trace::figures(material.newest),
         "ratios" => plots::ratios::figures(material.comparisons),
-        "hosts" => plots::hosts::figures(survey),
-        "heat-map" => plots::heat_map::figures(survey),
+        "hosts" => plots::hosts::figures(&survey.newest_states()),
+        "heat-map" => plots::heat_map::figures(&survey.newest_states()),
         "history" => match material.history {
             Some(history) => history_plot::figures(history),
             None => Err(Missing(

@@ -3,6 +3,7 @@
 //! Figures are those of [`crate::compare`]; beside them stands what a reader wants to know of each host: what it is, what its limits
 //! are, from when to when it was measured, and with what.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::compare::{self, CompareError, Comparison, Request, Row, Run};
@@ -172,4 +173,45 @@ impl Survey {
             rows.map(move |row| (group, row))
         })
     }
+
+    /// Hosts with more than [`STATES_MAX`] states, with their number.
+    pub fn hosts_of_many_states(&self) -> Vec<(&str, usize)> {
+        let mut states: BTreeMap<&str, usize> = BTreeMap::new();
+        for side in 0..self.hosts.len() {
+            *states.entry(self.hostname(side)).or_insert(0) += 1;
+        }
+        let many = states.into_iter().filter(|(_, count)| *count > STATES_MAX);
+        many.collect()
+    }
+
+    /// The same without the figures of all but the newest state of each host that has more than [`STATES_MAX`], as one that was
+    /// measured at each of its commits; the reference keeps its figures.
+    #[must_use]
+    pub fn newest_states(&self) -> Self {
+        let many: HashSet<&str> = self.hosts_of_many_states().iter().map(|it| it.0).collect();
+        let mut newest: HashMap<&str, usize> = HashMap::new();
+        for side in 0..self.hosts.len() {
+            let started = |side: usize| &self.hosts[side].newest.started_utc;
+            let place = newest.entry(self.hostname(side)).or_insert(side);
+            if started(side) > started(*place) {
+                *place = side;
+            }
+        }
+        let reference = self.comparison.reference;
+        let is_kept = |row: &Row| {
+            let name = self.hostname(row.side);
+            row.side == reference || !many.contains(name) || newest.get(name) == Some(&row.side)
+        };
+        let mut kept = self.clone();
+        for group in &mut kept.comparison.groups {
+            group.rows.retain(is_kept);
+        }
+        kept.comparison
+            .groups
+            .retain(|group| !group.rows.is_empty());
+        kept
+    }
 }
+
+/// States of a host that pictures show side by side.
+pub const STATES_MAX: usize = 3;

@@ -113,6 +113,13 @@ pub(super) fn left_out(data: &PageData) -> Vec<String> {
         };
         sentences.push(format!("{copies} of records that are counted already"));
     }
+    let many = data.survey.hosts_of_many_states();
+    for (host, count) in many.iter().take(NAMED_MAX) {
+        sentences.push(format!(
+            "{} has {count} states: pictures of several hosts show its newest, tables and history all",
+            short(host)
+        ));
+    }
     let comparison = &data.survey.comparison;
     for refused in comparison.refused.iter().take(NAMED_MAX) {
         let sentence = sentences::refused(comparison, refused);

@@ -1,0 +1,61 @@
+//! Surveys: which states of a host pictures show.
+
+use std::path::PathBuf;
+
+use results::Record;
+use results::compare::Request;
+use results::load::LoadedRecord;
+use results::samples_digest::Seal;
+use results::survey::{STATES_MAX, Survey, SurveyRun, survey};
+
+/// Two hosts: `often`, measured at so many commits, and `once`.
+fn hosts(commits: usize) -> Survey {
+    let text = include_str!("golden/record-v1.json");
+    let record: Record = serde_json::from_str(text).unwrap();
+    let mut records = Vec::new();
+    for index in 0..=commits {
+        let mut record = record.clone();
+        record.id = format!("{index:08x}");
+        if index == commits {
+            "once".clone_into(&mut record.host.hostname);
+        } else {
+            "often".clone_into(&mut record.host.hostname);
+            record.software.bench_commit = Some(format!("c{index}"));
+            // The first named is the newest.
+            record.started_utc = format!("2026-01-{:02}T00:00:00Z", 28 - index);
+        }
+        records.push(LoadedRecord {
+            path: PathBuf::from(format!("{index}.json")),
+            seal: Seal::Absent,
+            record: SurveyRun::of(record),
+        });
+    }
+    survey(records, &Request::default()).unwrap()
+}
+
+fn sides(survey: &Survey) -> Vec<usize> {
+    let groups = survey.comparison.groups.iter();
+    let mut sides: Vec<usize> = groups
+        .flat_map(|group| group.rows.iter().map(|row| row.side))
+        .collect();
+    sides.sort_unstable();
+    sides.dedup();
+    sides
+}
+
+#[test]
+fn a_few_states_of_a_host_are_all_shown() {
+    let few = hosts(STATES_MAX);
+    assert_eq!(few.hosts_of_many_states(), []);
+    assert_eq!(few.newest_states(), few);
+}
+
+#[test]
+fn of_many_states_the_newest_and_the_reference_are_shown() {
+    let mut many = hosts(6);
+    assert_eq!(many.hosts_of_many_states(), [("often", 6)]);
+    assert_eq!(sides(&many), [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(sides(&many.newest_states()), [0, 6]);
+    many.comparison.reference = 4;
+    assert_eq!(sides(&many.newest_states()), [0, 4, 6]);
+}
