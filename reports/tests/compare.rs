@@ -96,7 +96,7 @@ fn files_of_one_host_are_told_apart_in_a_narrow_terminal() {
         let table = text.split("\n\n").nth(1).unwrap();
         table.to_owned()
     };
-    expect![[r#"
+    expect![[r"
         matmul-norm n=10000 f64, 18 library
           threads, SkylakeX, OpenBLAS 0.3.21
           host          GFLOPS      ratio  grade
@@ -109,7 +109,7 @@ fn files_of_one_host_are_told_apart_in_a_narrow_terminal() {
           host               GFLOPS      ratio  of peak  runs  grade
           i9 (i9-2…71.json)    1028  reference        -     1  QUICK
           i9 (i9-2…e2.json)    1011      0.983        -     1  QUICK
-          i9 (i9-2…45.json)   990.0      0.963        -     1  QUICK"#]]
+          i9 (i9-2…45.json)   990.0      0.963        -     1  QUICK"]]
     .assert_eq(&format!("{}\n\n{}", table(40), table(60)));
 }
 

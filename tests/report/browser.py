@@ -468,10 +468,13 @@ class Everywhere(InBrowser):
                 # Nothing that follows the reader.
                 self.page.evaluate("document.querySelector('.filter').style.position = 'static'")
                 height = self.page.evaluate("document.documentElement.scrollHeight")
-                for place in range(math.ceil(height / SCREEN_HEIGHT)):
+                # Strips of one height: no last one with nothing in it.
+                strips = math.ceil(height / SCREEN_HEIGHT)
+                strip_height = math.ceil(height / strips)
+                for place in range(strips):
                     path = OUT / f"{name}-{scheme}-{place + 1:02}.png"
-                    top = place * SCREEN_HEIGHT
-                    self.page.screenshot(path, [0, top, width, min(SCREEN_HEIGHT, height - top)])
+                    top = place * strip_height
+                    self.page.screenshot(path, [0, top, width, min(strip_height, height - top)])
                     self.assertGreater(path.stat().st_size, 1000)
         colours = {}
         for scheme in SCHEMES:
