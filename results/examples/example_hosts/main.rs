@@ -9,6 +9,7 @@ mod hosts;
 mod machine;
 mod measured;
 mod noise;
+mod norms;
 mod turns;
 
 use std::path::Path;

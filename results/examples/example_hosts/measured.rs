@@ -357,9 +357,9 @@ fn norm(run: &Run, wanted: &Wanted, seed: u64) -> f64 {
 }
 
 /// The norm of a product of matrices uniform on [0, 1), drawn from its distribution (`kernels::verify` derives it); of the sizes
-/// that [`crate::hosts::NORMS`] has, the right one.
+/// that [`crate::norms::NORMS`] has, the right one.
 fn norm_of_seed(n: usize, seed: u64) -> f64 {
-    let known = crate::hosts::NORMS.iter().find(|(size, _)| *size == n);
+    let known = crate::norms::NORMS.iter().find(|(size, _)| *size == n);
     let of_seed = known.and_then(|(_, norms)| norms.get(seed as usize - 1));
     let mut noise = Noise::new(1000 * n as u64 + seed);
     let drawn = expected_norm(n) + norm_deviation(n) * noise.normal();
