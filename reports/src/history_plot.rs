@@ -6,6 +6,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use plotters::style::RGBColor;
 use results::history::series::{Change, History, Series};
 use results::statistics::{median, median_absolute_deviation};
@@ -38,6 +40,10 @@ const LABEL_ROW: i32 = 18;
 const SERIES_MAX: usize = 12;
 /// The commits of more changes than this are not named.
 const NAMED_MAX: usize = 4;
+/// Changes that are told in words, the newest.
+const DESCRIBED_MAX: usize = 20;
+/// More changes than this are thin lines without the bars of where else they may have been.
+const DASHED_MAX: usize = 60;
 /// More points than this are drawn as the range of each column.
 const DOTS_MAX: usize = 900;
 
@@ -191,12 +197,17 @@ fn panel(scene: &mut Scene, y: i32, series: &Series) -> i32 {
     };
     grid(scene, &place);
     draw_bands(scene, &place, &bands);
-    for change in series.changes() {
+    let changes: Vec<Change> = series.changes().collect();
+    let is_dense = is_dense(series);
+    if is_dense {
+        draw_dense(scene, &place, &changes);
+    }
+    for change in changes.iter().filter(|_| !is_dense) {
         let (from, to) = (
             place.edge(change.at.plausible.start),
             place.edge(change.at.plausible.end - 1),
         );
-        let color = color(&change).0;
+        let color = color(change).0;
         let x = place.edge(change.at.index);
         if change.accepted.is_some() {
             scene.line((x, place.y.1), (x, place.y.0), 2, color);
@@ -268,10 +279,11 @@ fn grid(scene: &mut Scene, place: &Place) {
 
 fn draw_bands(scene: &mut Scene, place: &Place, bands: &[Option<(f64, f64)>]) {
     for (segment, band) in place.series.segmentation.segments.iter().zip(bands) {
-        if let Some((low, high)) = band {
+        let (from, to) = (place.edge(segment.runs.start), place.edge(segment.runs.end));
+        if let Some((low, high)) = band.filter(|_| from < to) {
             scene.marks.push(Mark::Rect {
-                from: (place.edge(segment.runs.start), place.y(*high)),
-                to: (place.edge(segment.runs.end), place.y(*low)),
+                from: (from, place.y(high)),
+                to: (to, place.y(low)),
                 color: palette::BAND,
             });
         }
@@ -325,11 +337,33 @@ fn draw_points(scene: &mut Scene, place: &Place) {
 
 fn draw_levels(scene: &mut Scene, place: &Place) {
     for segment in &place.series.segmentation.segments {
-        if segment.level.is_finite() {
+        let (from, to) = (place.edge(segment.runs.start), place.edge(segment.runs.end));
+        if segment.level.is_finite() && from < to {
             let y = place.y(segment.level);
-            let (from, to) = (place.edge(segment.runs.start), place.edge(segment.runs.end));
             scene.line((from, y), (to, y), 2, palette::INK);
         }
+    }
+}
+
+/// Whether there are more changes than dashes and bars can show, which would also be most of a picture's bytes.
+fn is_dense(series: &Series) -> bool {
+    series.segmentation.segments.len() > DASHED_MAX + 1
+}
+
+/// Many changes: a thin line where there is at least one, a thicker one where one was accepted.
+fn draw_dense(scene: &mut Scene, place: &Place, changes: &[Change]) {
+    let mut lines: BTreeMap<i32, (u32, RGBColor)> = BTreeMap::new();
+    for change in changes {
+        let width = if change.accepted.is_some() { 2 } else { 1 };
+        let line = lines
+            .entry(place.edge(change.at.index))
+            .or_insert((0, palette::GREY));
+        if width >= line.0 {
+            *line = (width, color(change).0);
+        }
+    }
+    for (x, (width, color)) in lines {
+        scene.line((x, place.y.1), (x, place.y.0), width, color);
     }
 }
 
@@ -397,7 +431,12 @@ fn legend(scene: &mut Scene, y: i32, shown: &[Series]) -> i32 {
     let changes: Vec<Change> = shown.iter().flat_map(Series::changes).collect();
     let mut text = "Dots: the median of each run or commit. Lines: levels; shaded: where about 95 of 100 runs lie.".to_owned();
     if !changes.is_empty() {
-        text.push_str(" Dashed: changes");
+        let is_dense = shown.iter().any(is_dense);
+        text.push_str(if is_dense {
+            " Dashed, or thin where they are many: changes"
+        } else {
+            " Dashed: changes"
+        });
         let is_named = |series: &&Series| series.segmentation.changes.len() <= NAMED_MAX;
         let mut named = shown.iter().filter(is_named).flat_map(Series::changes);
         if named.any(|change| range(&change).is_some()) {
@@ -428,7 +467,12 @@ fn description(shown: &[Series]) -> String {
         if series.segmentation.changes.is_empty() {
             sentences.push("no change".to_owned());
         }
-        sentences.extend(series.changes().map(|change| change_line(series, &change)));
+        let before = series.changes().count().saturating_sub(DESCRIBED_MAX);
+        if before > 0 {
+            sentences.push(format!("{before} changes before these"));
+        }
+        let newest = series.changes().skip(before);
+        sentences.extend(newest.map(|change| change_line(series, &change)));
     }
     font::clean(&sentences.join(". "))
 }

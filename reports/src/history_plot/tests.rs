@@ -94,6 +94,16 @@ fn histories() -> Vec<(&'static str, History)> {
             )),
         ),
         (
+            "more changes than columns",
+            of(&runs(
+                &(0..600)
+                    .map(|at| (6, if at % 2 == 0 { 100.0 } else { 80.0 }))
+                    .collect::<Vec<_>>(),
+                100,
+                false,
+            )),
+        ),
+        (
             "many points",
             of(&runs(&[(2000, 10.0), (1500, 8.0)], 100, false)),
         ),
@@ -105,6 +115,21 @@ fn no_text_overlaps_another_or_leaves_the_picture() {
     for (name, history) in histories() {
         assert_texts_are_apart(name, &scene(&history));
     }
+}
+
+/// Changes are bounded by what can be seen of them: in marks, and in words.
+#[test]
+fn many_changes_make_no_large_picture() {
+    let (_, history) = histories()
+        .into_iter()
+        .find(|(name, _)| *name == "more changes than columns")
+        .unwrap();
+    assert!(history.series[0].changes().count() > 500);
+    let scene = scene(&history);
+    assert!(scene.marks.len() < 2000, "{}", scene.marks.len());
+    let told = scene.description.matches(" slower").count();
+    assert!(told <= DESCRIBED_MAX, "{told}");
+    assert!(scene.description.contains("changes before these"));
 }
 
 /// On a page each series has a picture of its own.
