@@ -18,7 +18,7 @@ use crate::history_text::{case_title, change_line, date, figure, range, title, u
 use crate::plot::scene::{Anchor, Mark, Scene, Text};
 use crate::plot::span::Span;
 use crate::plot::{self, PlotError, font, palette};
-use crate::plots::layout as sheet;
+use crate::slugs::named_apart;
 
 const WIDTH: i32 = 640;
 const MARGIN: i32 = 16;
@@ -90,11 +90,11 @@ pub fn figures(history: &History) -> Figures {
     });
     series.truncate(FIGURES_MAX);
     let figures = series.into_iter().map(|series| Figure {
-        name: sheet::name(&["history", &case_title(series), &series.machine.cpu]),
+        name: ["history", &case_title(series), &series.machine.cpu].join(" "),
         table: table::table(series),
         scene: picture(std::slice::from_ref(series), 0),
     });
-    Ok(sheet::named_apart(figures.collect()))
+    Ok(named_apart(figures.collect()))
 }
 
 fn scene(history: &History) -> Scene {

@@ -20,6 +20,7 @@ pub mod plots;
 pub mod rate;
 pub mod run_plot;
 mod shell;
+mod slugs;
 pub mod text;
 pub mod topology;
 pub mod topology_svg;

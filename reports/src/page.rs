@@ -4,7 +4,6 @@
 //! escape them. A figure's picture is the only markup that does not come from a template.
 
 mod again;
-mod anchor;
 mod cases;
 mod changes;
 mod environments;
@@ -31,13 +30,13 @@ use crate::figures::{counted, grouped};
 use crate::kinds::Kind;
 use crate::{PlotError, clean};
 
-use self::anchor::Anchors;
 use self::cases::CaseTable;
 use self::changes::Changes;
 use self::environments::Environments;
 use self::grid::Grid;
 use self::pictures::Pictures;
 use self::summary::Summary;
+use crate::slugs::Slugs;
 
 /// What a page is made of.
 #[derive(Clone, Copy, Debug)]
@@ -82,9 +81,9 @@ pub const GENERATOR: &str = "<meta name=\"generator\" content=\"bench report ";
 ///
 /// [`PageError`] when a picture cannot be drawn or memory is short.
 pub fn html(data: &PageData) -> Result<String, PageError> {
-    let mut anchors = Anchors::default();
+    let mut anchors = Slugs::default();
     for reserved in RESERVED {
-        anchors.unique(reserved);
+        anchors.take(reserved);
     }
     let style = style::style();
     let page = Page {

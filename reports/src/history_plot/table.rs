@@ -5,7 +5,7 @@ use results::history::series::Series;
 use crate::figure::Table;
 use crate::figures::grouped;
 use crate::history_text::{change_line, date, figure, unit};
-use crate::plots::layout::cell;
+use crate::plots::names::told;
 
 /// Rows: the newest points.
 const ROWS_MAX: usize = 500;
@@ -35,8 +35,8 @@ pub(super) fn table(series: &Series) -> Table {
         }
         let change = series.changes().find(|change| change.at.index == index);
         table.row([
-            cell(&date(point)),
-            point.commit.as_deref().map_or_else(String::new, cell),
+            told(&date(point)),
+            point.commit.as_deref().map_or_else(String::new, told),
             rate(point.rate),
             point.interval.map_or_else(String::new, |(low, high)| {
                 format!("{} to {}", rate(low), rate(high))
@@ -45,7 +45,7 @@ pub(super) fn table(series: &Series) -> Table {
             segments
                 .peek()
                 .map_or_else(String::new, |segment| rate(segment.level)),
-            change.map_or_else(String::new, |change| cell(&change_line(series, &change))),
+            change.map_or_else(String::new, |change| told(&change_line(series, &change))),
         ]);
     }
     table

@@ -4,12 +4,12 @@ use results::compare::{Comparison, Group, Row};
 use results::grade::Grade;
 use results::survey::Survey;
 
-use super::anchor::Anchors;
 use super::cut;
 use super::grid::{Cell, Grid, Head, Line, left_out};
 use crate::Rate;
 use crate::compare::rows::{COLUMNS, Column, legend};
 use crate::compare::sentences;
+use crate::slugs::Slugs;
 
 /// Rows of all tables together, groups, and rows of one group that a page holds.
 const ROWS_MAX: usize = 4000;
@@ -26,7 +26,7 @@ pub(super) struct CaseTable {
 }
 
 /// One table for each group.
-pub(super) fn tables(survey: &Survey, anchors: &mut Anchors) -> Vec<CaseTable> {
+pub(super) fn tables(survey: &Survey, anchors: &mut Slugs) -> Vec<CaseTable> {
     let comparison = &survey.comparison;
     let mut room = ROWS_MAX;
     let mut tables = Vec::new();
@@ -39,7 +39,7 @@ pub(super) fn tables(survey: &Survey, anchors: &mut Anchors) -> Vec<CaseTable> {
         let title = cut(&sentences::title(group), 300);
         tables.push(CaseTable {
             grid: Grid {
-                id: anchors.unique(&format!("case {title}")),
+                id: anchors.take(&format!("case {title}")),
                 label: format!("Case {}: {title}", tables.len() + 1),
                 columns: COLUMNS.iter().map(|column| head(*column, group)).collect(),
                 rows: group.rows[..shown]

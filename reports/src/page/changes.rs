@@ -3,11 +3,11 @@
 use results::comparison::{CaseOutcome, Comparison};
 use results::history::series::{Change, History, Series};
 
-use super::anchor::Anchors;
 use super::grid::{Cell, Grid, Line, heads, left_out};
 use super::{PageData, cut};
 use crate::comparison_text;
 use crate::history_text;
+use crate::slugs::Slugs;
 
 /// Changes and comparisons that a page lists.
 const CHANGES_MAX: usize = 300;
@@ -41,7 +41,7 @@ pub(super) fn newest_first(history: &History) -> Vec<(&Series, Change<'_>)> {
 }
 
 /// Tables of both.
-pub(super) fn changes(data: &PageData, anchors: &mut Anchors) -> Changes {
+pub(super) fn changes(data: &PageData, anchors: &mut Slugs) -> Changes {
     let comparisons = data.comparisons.iter().take(COMPARISONS_MAX);
     Changes {
         history: data.history.and_then(|history| table(history, anchors)),
@@ -67,7 +67,7 @@ pub(super) fn changes(data: &PageData, anchors: &mut Anchors) -> Changes {
     }
 }
 
-fn table(history: &History, anchors: &mut Anchors) -> Option<Grid> {
+fn table(history: &History, anchors: &mut Slugs) -> Option<Grid> {
     let changes = newest_first(history);
     if changes.is_empty() {
         return None;
@@ -95,7 +95,7 @@ fn table(history: &History, anchors: &mut Anchors) -> Option<Grid> {
         }
     });
     Some(Grid {
-        id: anchors.unique("table of changes"),
+        id: anchors.take("table of changes"),
         label: "Changes over time".to_owned(),
         columns: heads(&[
             "new level from (UTC)",
@@ -113,7 +113,7 @@ fn table(history: &History, anchors: &mut Anchors) -> Option<Grid> {
     })
 }
 
-fn turns(path: &str, comparison: &Comparison, anchors: &mut Anchors) -> Turns {
+fn turns(path: &str, comparison: &Comparison, anchors: &mut Slugs) -> Turns {
     let begun: String = comparison.started_utc.chars().take(16).collect();
     let title = format!(
         "bench {}, {}: {}",
@@ -135,7 +135,7 @@ fn turns(path: &str, comparison: &Comparison, anchors: &mut Anchors) -> Turns {
         .map(|remark| cut(&remark, 400));
     Turns {
         grid: Grid {
-            id: anchors.unique(&format!("comparison {begun}")),
+            id: anchors.take(&format!("comparison {begun}")),
             label: format!("{title} ({})", cut(path, 200)),
             columns: heads(&["case", "verdict", "#B over A", "#95 % from", "#to"]),
             rows: rows.collect(),

@@ -3,10 +3,10 @@
 use results::environment::FACTS;
 use results::survey::Survey;
 
-use super::anchor::Anchors;
 use super::grid::{Cell, Grid, Head, Line, heads};
 use super::{cut, label};
 use crate::compare::sentences;
+use crate::slugs::Slugs;
 
 /// Hosts that stand side by side; of more, only what differs is listed.
 const SIDES_MAX: usize = 10;
@@ -22,7 +22,7 @@ pub(super) struct Environments {
 }
 
 /// The facts of all sides.
-pub(super) fn environments(survey: &Survey, anchors: &mut Anchors) -> Environments {
+pub(super) fn environments(survey: &Survey, anchors: &mut Slugs) -> Environments {
     if survey.comparison.sides.len() <= SIDES_MAX {
         side_by_side(survey, anchors)
     } else {
@@ -30,7 +30,7 @@ pub(super) fn environments(survey: &Survey, anchors: &mut Anchors) -> Environmen
     }
 }
 
-fn side_by_side(survey: &Survey, anchors: &mut Anchors) -> Environments {
+fn side_by_side(survey: &Survey, anchors: &mut Slugs) -> Environments {
     let comparison = &survey.comparison;
     let sides = 0..comparison.sides.len();
     let mut columns = heads(&["fact", "same everywhere"]);
@@ -62,7 +62,7 @@ fn side_by_side(survey: &Survey, anchors: &mut Anchors) -> Environments {
     });
     Environments {
         grid: Grid {
-            id: anchors.unique("table of environments"),
+            id: anchors.take("table of environments"),
             label: "Environments side by side".to_owned(),
             rows: rows.collect(),
             columns,
@@ -86,7 +86,7 @@ fn values_of(survey: &Survey, side: usize, fact: usize) -> String {
     values.join("; ")
 }
 
-fn differing(survey: &Survey, anchors: &mut Anchors) -> Environments {
+fn differing(survey: &Survey, anchors: &mut Slugs) -> Environments {
     let comparison = &survey.comparison;
     let rows = comparison.facts.iter().map(|fact| Line {
         cells: vec![
@@ -105,7 +105,7 @@ fn differing(survey: &Survey, anchors: &mut Anchors) -> Environments {
     });
     Environments {
         grid: Grid {
-            id: anchors.unique("table of environments"),
+            id: anchors.take("table of environments"),
             label: "What differs between environments".to_owned(),
             columns: heads(&["fact", "#values", "values and who has them"]),
             rows: rows.collect(),

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::figure::Table;
-use crate::page::anchor::Anchors;
+use crate::slugs::Slugs;
 
 /// A table in a box of its own, which scrolls where the page is narrow.
 #[derive(Debug, Template)]
@@ -99,12 +99,7 @@ const FIGURE_ROWS_MAX: usize = 400;
 
 impl Grid {
     /// A figure's table.
-    pub(super) fn of_table(
-        table: &Table,
-        name: &str,
-        label: String,
-        anchors: &mut Anchors,
-    ) -> Self {
+    pub(super) fn of_table(table: &Table, name: &str, label: String, anchors: &mut Slugs) -> Self {
         let cell = |text: &String, is_number: bool| {
             let text = crate::clean(text);
             let value = is_number.then(|| leading_number(&text)).flatten();
@@ -127,7 +122,7 @@ impl Grid {
             is_number: *is_number,
         });
         Self {
-            id: anchors.unique(name),
+            id: anchors.take(name),
             label,
             columns: columns.collect(),
             rows: rows.collect(),

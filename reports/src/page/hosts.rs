@@ -4,17 +4,17 @@ use results::compare::{Group, Row};
 use results::grade::Grade;
 use results::survey::{Host, Survey};
 
-use super::anchor::Anchors;
 use super::grid::{Cell, Grid, Line, heads, left_out};
 use super::{label, short};
 use crate::Rate;
 use crate::figures::{beside, percent};
+use crate::slugs::Slugs;
 
 /// Hosts that a page lists.
 const HOSTS_MAX: usize = 1000;
 
 /// One row for each host in one state.
-pub(super) fn table(survey: &Survey, anchors: &mut Anchors) -> Grid {
+pub(super) fn table(survey: &Survey, anchors: &mut Slugs) -> Grid {
     let mut best: Vec<Option<(&Group, &Row)>> = vec![None; survey.hosts.len()];
     for group in &survey.comparison.groups {
         for row in &group.rows {
@@ -28,7 +28,7 @@ pub(super) fn table(survey: &Survey, anchors: &mut Anchors) -> Grid {
     }
     let rows = survey.hosts.iter().zip(best).enumerate().take(HOSTS_MAX);
     Grid {
-        id: anchors.unique("table of hosts"),
+        id: anchors.take("table of hosts"),
         label: "Table of hosts".to_owned(),
         columns: heads(&[
             "host",

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::anchor::Anchors;
 use super::grid::Grid;
 use crate::figure::Figure;
 use crate::kinds::Kind;
 use crate::plot::escaped;
+use crate::slugs::Slugs;
 use crate::{PlotError, clean};
 
 /// Where pictures stand.
@@ -45,7 +45,7 @@ pub(super) struct Picture {
 /// # Errors
 ///
 /// When one cannot be drawn.
-pub(super) fn pictures(kinds: &[Kind], anchors: &mut Anchors) -> Result<Pictures, PlotError> {
+pub(super) fn pictures(kinds: &[Kind], anchors: &mut Slugs) -> Result<Pictures, PlotError> {
     let mut pictures = Pictures::default();
     for kind in kinds {
         let figures = match &kind.figures {
@@ -77,8 +77,8 @@ pub(super) fn pictures(kinds: &[Kind], anchors: &mut Anchors) -> Result<Pictures
     Ok(pictures)
 }
 
-fn picture(figure: &Figure, anchors: &mut Anchors) -> Result<Picture, PlotError> {
-    let id = anchors.unique(&format!("figure {}", figure.name));
+fn picture(figure: &Figure, anchors: &mut Slugs) -> Result<Picture, PlotError> {
+    let id = anchors.take(&format!("figure {}", figure.name));
     let title = clean(figure.title());
     let table = Grid::of_table(
         &figure.table,

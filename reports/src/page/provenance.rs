@@ -5,25 +5,25 @@ use results::load::Refusal;
 use results::samples_digest::Seal;
 use results::survey::Survey;
 
-use super::anchor::Anchors;
 use super::grid::{Cell, Grid, Line, heads, left_out as not_shown};
 use super::{PageData, cut, label, short};
 use crate::compare::sentences;
 use crate::figures::counted;
+use crate::slugs::Slugs;
 
 /// Records that a page lists, and hosts.
 const RECORDS_MAX: usize = 2000;
 const HOSTS_MAX: usize = 1000;
 
 /// What ran on each host, and each record.
-pub(super) fn tables(survey: &Survey, anchors: &mut Anchors) -> Vec<Grid> {
+pub(super) fn tables(survey: &Survey, anchors: &mut Slugs) -> Vec<Grid> {
     vec![software(survey, anchors), records(survey, anchors)]
 }
 
-fn software(survey: &Survey, anchors: &mut Anchors) -> Grid {
+fn software(survey: &Survey, anchors: &mut Slugs) -> Grid {
     let rows = survey.hosts.iter().enumerate().take(HOSTS_MAX);
     Grid {
-        id: anchors.unique("table of software"),
+        id: anchors.take("table of software"),
         label: "What ran on each host".to_owned(),
         columns: heads(&["host", "bench", "SHA-256 digest of the bundle"]),
         rows: rows
@@ -46,7 +46,7 @@ fn software(survey: &Survey, anchors: &mut Anchors) -> Grid {
     }
 }
 
-fn records(survey: &Survey, anchors: &mut Anchors) -> Grid {
+fn records(survey: &Survey, anchors: &mut Slugs) -> Grid {
     let hosts = survey.hosts.iter().enumerate();
     let mut runs: Vec<_> = hosts
         .flat_map(|(side, host)| host.runs.iter().map(move |run| (side, run)))
@@ -74,7 +74,7 @@ fn records(survey: &Survey, anchors: &mut Anchors) -> Grid {
         Line { cells }
     });
     Grid {
-        id: anchors.unique("table of records"),
+        id: anchors.take("table of records"),
         label: "Records".to_owned(),
         columns: heads(&[
             "begun (UTC)",

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use results::survey::Survey;
 
-use super::anchor::Anchors;
 use super::grid::{Cell, Grid, Line, heads, left_out};
 use super::{cut, label};
+use crate::slugs::Slugs;
 
 /// Kinds that a page lists, and hosts that it names for each.
 const KINDS_MAX: usize = 200;
@@ -90,7 +90,7 @@ pub(super) fn names(survey: &Survey, sides: &[usize]) -> String {
 }
 
 /// One row for each kind.
-pub(super) fn table(survey: &Survey, anchors: &mut Anchors) -> Grid {
+pub(super) fn table(survey: &Survey, anchors: &mut Slugs) -> Grid {
     let kinds = kinds(survey);
     let rows = kinds.iter().take(KINDS_MAX).map(|kind| Line {
         cells: vec![
@@ -100,7 +100,7 @@ pub(super) fn table(survey: &Survey, anchors: &mut Anchors) -> Grid {
         ],
     });
     Grid {
-        id: anchors.unique("table of warnings"),
+        id: anchors.take("table of warnings"),
         label: "Table of warnings".to_owned(),
         columns: heads(&["warning (the newest of its kind)", "#runs", "hosts"]),
         rows: rows.collect(),

@@ -14,7 +14,7 @@ use results::survey::Survey;
 use super::line_panel::{
     self, BARS_MAX, EndLabel, GAP, LABEL_ROOM, LinePoint, PLOT, Panel, Vertical,
 };
-use super::names::{self, Slugs, told};
+use super::names::{self, told};
 use super::points::{self, Point, Subject, exact, figure};
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet};
 use crate::figure::{Figure, Figures, Missing, Table};
@@ -24,6 +24,7 @@ use crate::plot::palette;
 use crate::plot::scale::Scale;
 use crate::plot::scene::Text;
 use crate::plot::series::{SERIES_MAX, Style, style};
+use crate::slugs::Slugs;
 
 /// More pictures of one kind than this are not looked at.
 const FIGURES_MAX: usize = 12;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use results::survey::Survey;
 
-use super::names::{self, Slugs, told};
+use super::names::{self, told};
 use super::points::{self, Point, Subject, drawable, exact, figure};
 use super::sheet::{MARGIN, ROOM, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 use crate::figure::{Figure, Figures, Missing, Table};
@@ -18,6 +18,7 @@ use crate::figures::counted;
 use crate::plot::axis::Axis;
 use crate::plot::scene::{Anchor, Mark, Scene, Text};
 use crate::plot::{font, palette};
+use crate::slugs::Slugs;
 
 /// More pictures of one kind than this are not looked at.
 const FIGURES_MAX: usize = 12;

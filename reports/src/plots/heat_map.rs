@@ -12,11 +12,13 @@ use results::survey::Survey;
 
 use super::best::{Best, by_work, variant};
 use super::host_names::HostNames;
-use super::layout::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH, brief, cell, name, named_apart};
+use super::names::{brief, told};
+use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 use crate::figure::{Figure, Figures, Missing, Table};
 use crate::figures::{counted, grouped, percent};
 use crate::plot::scene::{Anchor, Mark, Scene, Text};
 use crate::plot::{font, palette};
+use crate::slugs::named_apart;
 
 /// Pictures, of the kernels and types that most hosts and sizes have.
 const FIGURES_MAX: usize = 8;
@@ -248,8 +250,8 @@ fn figure(survey: &Survey, kind: &Kind, grid: &Grid) -> Figure {
         &mut sheet,
         (all_sizes.len() - sizes.len(), all_sides.len() - sides.len()),
     );
-    sheet.finished(
-        name(&["heat-map", kind.kernel, kind.dtype, &kind.variant]),
+    sheet.finish(
+        ["heat-map", kind.kernel, kind.dtype, &kind.variant].join(" "),
         &description(survey, kind, grid, &all_sides),
         table(survey, grid, &all_sizes, &all_sides),
     )
@@ -421,7 +423,7 @@ fn legend(sheet: &mut Sheet, grid: &Grid, sizes: &[usize], domain: &str) {
     if !domain.is_empty() {
         words = format!("{words}All names end in {}.", brief(domain));
     }
-    sheet.note(words.trim_end());
+    sheet.caption(words.trim_end());
 }
 
 fn left_out(sheet: &mut Sheet, (sizes, hosts): (usize, usize)) {
@@ -433,7 +435,7 @@ fn left_out(sheet: &mut Sheet, (sizes, hosts): (usize, usize)) {
         parts.push(counted(hosts, "more host"));
     }
     if !parts.is_empty() {
-        sheet.note(&format!(
+        sheet.caption(&format!(
             "Not drawn: {}; the table goes on.",
             parts.join(", ")
         ));
@@ -492,7 +494,7 @@ fn table(survey: &Survey, grid: &Grid, sizes: &[usize], sides: &[usize]) -> Tabl
             .push((format!("n = {n} ({})", scale.unit), true));
     }
     for side in sides.iter().take(TABLE_MAX) {
-        let mut row = vec![cell(&survey.comparison.sides[*side].label)];
+        let mut row = vec![told(&survey.comparison.sides[*side].label)];
         for n in sizes {
             let Some(best) = grid.cells.get(&(*side, *n)) else {
                 row.push(String::new());

@@ -12,16 +12,16 @@ use results::survey::Survey;
 
 use super::best::{Best, by_work, interval_kinds, work_title};
 use super::host_names::HostNames;
-use super::layout::{
-    MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH, beyond, brief, cell, name, named_apart,
-    tick_labels, whisker, within,
-};
+use super::layout::{beyond, tick_labels, whisker, within};
+use super::names::{brief, told};
+use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 use crate::compare::means_in_words;
 use crate::figure::{Figure, Figures, Missing, Table};
 use crate::figures::{counted, percent};
 use crate::plot::axis::Axis;
 use crate::plot::scene::{Anchor, Mark, Point, Scene, Text};
 use crate::plot::{font, palette};
+use crate::slugs::named_apart;
 
 /// Pictures, of the works that most hosts have done.
 const FIGURES_MAX: usize = 6;
@@ -119,15 +119,15 @@ fn figure(survey: &Survey, work: &Work, hosts: &[Best], works_left_out: usize) -
     caption(&mut sheet, &names, &shown);
     if hosts.len() > shown.len() {
         let more = counted(hosts.len() - shown.len(), "more host");
-        sheet.note(&format!("{more} not drawn: the table goes on."));
+        sheet.caption(&format!("{more} not drawn: the table goes on."));
     }
     if works_left_out > 0 {
         let cases = counted(works_left_out, "more case");
-        sheet.note(&format!("{cases} of several hosts not drawn."));
+        sheet.caption(&format!("{cases} of several hosts not drawn."));
     }
     let n = work.n.to_string();
-    sheet.finished(
-        name(&["hosts", &work.kernel, &n, &work.dtype]),
+    sheet.finish(
+        ["hosts", &work.kernel, &n, &work.dtype].join(" "),
         &description(survey, work, hosts),
         table(survey, hosts),
     )
@@ -396,7 +396,7 @@ fn caption(sheet: &mut Sheet, names: &HostNames, shown: &[(Option<usize>, Best)]
     if !names.domain.is_empty() {
         words = format!("{words} All names end in {}.", brief(&names.domain));
     }
-    sheet.note(&words);
+    sheet.caption(&words);
 }
 
 fn description(survey: &Survey, work: &Work, hosts: &[Best]) -> String {
@@ -456,7 +456,7 @@ fn table(survey: &Survey, hosts: &[Best]) -> Table {
         };
         table.row([
             rank,
-            cell(&survey.comparison.sides[best.row.side].label),
+            told(&survey.comparison.sides[best.row.side].label),
             best.figure(best.value),
             best.interval_words(),
             best.peak()
@@ -466,7 +466,7 @@ fn table(survey: &Survey, hosts: &[Best]) -> Table {
                 .map_or_else(String::new, share_in_words),
             best.row.runs.to_string(),
             best.row.grade.to_string(),
-            cell(&means_in_words(&best.row.means)),
+            told(&means_in_words(&best.row.means)),
         ]);
     }
     table

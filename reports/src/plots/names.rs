@@ -1,4 +1,4 @@
-//! Names of records in pictures, in tables and in names of files: any text may be one.
+//! Names of records in pictures and in tables: any text may be one.
 
 use std::collections::HashSet;
 
@@ -6,19 +6,28 @@ use crate::plot::font;
 
 /// Characters of a name in a table or in a description.
 const TOLD_MAX: usize = 200;
-/// Characters of a name in the name of a figure.
-const SLUG_MAX: usize = 40;
+/// Characters of a name in a sentence.
+const BRIEF_MAX: usize = 60;
 /// Names that are listed; the rest is counted.
 const LISTED_MAX: usize = 6;
 
 /// A record's text on one line, of a length that a table can hold.
-pub(super) fn told(text: &str) -> String {
-    let head: String = text.chars().take(4 * TOLD_MAX).collect();
+pub(crate) fn told(text: &str) -> String {
+    cut(text, TOLD_MAX)
+}
+
+/// A record's text as it stands in a sentence.
+pub(crate) fn brief(text: &str) -> String {
+    cut(text, BRIEF_MAX)
+}
+
+fn cut(text: &str, length_max: usize) -> String {
+    let head: String = text.chars().take(4 * length_max).collect();
     let clean = font::clean(&head);
-    if clean.chars().count() <= TOLD_MAX {
+    if clean.chars().count() <= length_max {
         return clean;
     }
-    let kept: String = clean.chars().take(TOLD_MAX).collect();
+    let kept: String = clean.chars().take(length_max).collect();
     format!("{kept}…")
 }
 
@@ -99,35 +108,6 @@ pub(super) fn list(names: &[String]) -> String {
     }
 }
 
-/// Names of figures: small letters, digits and hyphens, each once.
-#[derive(Default)]
-pub(super) struct Slugs(HashSet<String>);
-
-impl Slugs {
-    /// The name of a figure that these words describe.
-    pub(super) fn take(&mut self, words: &str) -> String {
-        let mut slug = String::new();
-        for c in words.chars().take(4 * SLUG_MAX) {
-            if c.is_ascii_alphanumeric() {
-                slug.push(c.to_ascii_lowercase());
-            } else if !slug.is_empty() && !slug.ends_with('-') {
-                slug.push('-');
-            }
-            if slug.len() == SLUG_MAX {
-                break;
-            }
-        }
-        let slug = slug.trim_end_matches('-').to_owned();
-        let mut unique = slug.clone();
-        let mut count = 1;
-        while !self.0.insert(unique.clone()) {
-            count += 1;
-            unique = format!("{slug}-{count}");
-        }
-        unique
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,21 +132,6 @@ mod tests {
         let same = vec!["W".repeat(300); 2];
         let cut = fitted(&same, 14, 140);
         assert!(cut[0] != cut[1] && cut[1].ends_with("#2"), "{cut:?}");
-    }
-
-    #[test]
-    fn slugs_are_plain_and_differ() {
-        let mut slugs = Slugs::default();
-        assert_eq!(
-            slugs.take("by-size matmul-norm f64"),
-            "by-size-matmul-norm-f64"
-        );
-        assert_eq!(
-            slugs.take("by-size Matmul/norm  f64 "),
-            "by-size-matmul-norm-f64-2"
-        );
-        assert_eq!(slugs.take("by-size <script>"), "by-size-script");
-        assert_eq!(slugs.take(&format!("x{}", "é".repeat(9000))), "x");
     }
 
     #[test]

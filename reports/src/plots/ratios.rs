@@ -10,13 +10,16 @@ use results::comparison::{CaseOutcome, Comparison, Verdict};
 use results::verdict::{Difference, GateVerdict};
 
 use self::scale::Scale;
-use super::layout::{MARGIN, SMALL_SIZE, Sheet, WIDTH, beyond, cell, name, named_apart};
+use super::layout::beyond;
+use super::names::told;
+use super::sheet::{MARGIN, SMALL_SIZE, Sheet, WIDTH};
 use crate::comparison_text::{share, times};
 use crate::figure::{Figure, Figures, Missing, Table};
 use crate::figures::{counted, percent};
 use crate::plot::labels::Labels;
 use crate::plot::scene::{Anchor, Mark, Point, Scene, Text};
 use crate::plot::{font, palette};
+use crate::slugs::named_apart;
 
 /// Pictures, of the newest comparisons, and rows of each.
 const FIGURES_MAX: usize = 12;
@@ -93,19 +96,19 @@ fn figure(comparison: &Comparison, comparisons_left_out: usize) -> Figure {
     }
     scale.axis(&mut sheet);
     for line in captions(comparison, shown, &scale) {
-        sheet.note(&line);
+        sheet.caption(&line);
     }
     if cases.len() > shown.len() {
         let more = counted(cases.len() - shown.len(), "more case");
-        sheet.note(&format!("{more} not drawn: the table goes on."));
+        sheet.caption(&format!("{more} not drawn: the table goes on."));
     }
     if comparisons_left_out > 0 {
         let more = counted(comparisons_left_out, "older comparison");
-        sheet.note(&format!("{more} not drawn."));
+        sheet.caption(&format!("{more} not drawn."));
     }
     let day: String = comparison.started_utc.chars().take(10).collect();
-    sheet.finished(
-        name(&["ratios", &comparison.command, &day]),
+    sheet.finish(
+        ["ratios", &comparison.command, &day].join(" "),
         &description(comparison, &cases),
         table(comparison, &cases),
     )
@@ -379,7 +382,7 @@ fn effort(comparison: &Comparison) -> String {
 }
 
 fn description(comparison: &Comparison, cases: &[&CaseOutcome]) -> String {
-    let told = |case: &&CaseOutcome| {
+    let sentence = |case: &&CaseOutcome| {
         let label = attributes(case).join(", ");
         let word = Told::of(case).word;
         match &case.ratio {
@@ -392,11 +395,11 @@ fn description(comparison: &Comparison, cases: &[&CaseOutcome]) -> String {
             None => format!("{label}: {word}, too few blocks"),
         }
     };
-    let cases: Vec<String> = cases.iter().take(ROWS_MAX).map(told).collect();
+    let cases: Vec<String> = cases.iter().take(ROWS_MAX).map(sentence).collect();
     format!(
         "Speed of B ({}) over that of A ({}). {}.",
-        cell(&comparison.candidate.given),
-        cell(&comparison.baseline.given),
+        told(&comparison.candidate.given),
+        told(&comparison.baseline.given),
         cases.join(". ")
     )
 }
@@ -421,7 +424,7 @@ fn table(comparison: &Comparison, cases: &[&CaseOutcome]) -> Table {
             None => comparison.settings.threshold_percent,
         };
         table.row([
-            cell(&attributes(case).join(", ")),
+            told(&attributes(case).join(", ")),
             of_ratio(&|ratio| times(ratio, ratio.estimate)),
             of_ratio(&|ratio| {
                 format!(

@@ -9,7 +9,7 @@ mod tests;
 use results::survey::Survey;
 
 use self::model::{Dot, Model, Roof};
-use super::names::{Slugs, told};
+use super::names::told;
 use super::points::{self, Point, drawable, exact, figure};
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 use crate::figure::{Figure, Figures, Missing, Table};
@@ -20,6 +20,7 @@ use crate::plot::scale::without_collisions;
 use crate::plot::scene::{Anchor, Scene, Text};
 use crate::plot::series::{SERIES_MAX, Style, style};
 use crate::plot::{font, palette};
+use crate::slugs::Slugs;
 
 /// More pictures of one kind than this are not looked at.
 const FIGURES_MAX: usize = 12;

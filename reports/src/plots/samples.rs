@@ -8,9 +8,9 @@ use results::Record;
 use results::record::{Case, Sample};
 use results::statistics::{median, median_interval};
 
-use super::layout::{
-    MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH, beyond, cell, name, named_apart, tick_labels,
-};
+use super::layout::{beyond, tick_labels};
+use super::names::told;
+use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 use crate::Rate;
 use crate::figure::{Figure, Figures, Missing, Table};
 use crate::figures::{beside, counted, grouped, percent};
@@ -18,6 +18,7 @@ use crate::plot::labels::Labels;
 use crate::plot::scene::{Anchor, Mark, Scene, Text};
 use crate::plot::{font, palette};
 use crate::run_plot::caption;
+use crate::slugs::named_apart;
 
 /// Pictures, and cases of each.
 const FIGURES_MAX: usize = 20;
@@ -81,25 +82,25 @@ fn figure(record: &Record) -> Option<Figure> {
     let beyond = strips.iter().map(|strip| scale.beyond(strip)).sum();
     if beyond > 0 {
         let samples = counted(beyond, "sample");
-        sheet.note(&format!("Triangles at the edges: {samples} beyond."));
+        sheet.caption(&format!("Triangles at the edges: {samples} beyond."));
     }
     let thinned = strips.iter().map(Strip::stride).max().unwrap_or(1);
     if thinned > 1 {
         let most = grouped(&DOTS_MAX.to_string());
-        sheet.note(&format!(
+        sheet.caption(&format!(
             "Of more than {most} samples only so many are drawn, evenly chosen."
         ));
     }
     if cases.len() > shown.len() {
         let more = counted(cases.len() - shown.len(), "more case");
-        sheet.note(&format!("{more} not drawn: the table goes on."));
+        sheet.caption(&format!("{more} not drawn: the table goes on."));
     }
     for line in caption::lines(record).into_iter().skip(1) {
         sheet.words(&line, SMALL_SIZE, palette::GREY, 2);
     }
     let all: Vec<Strip> = cases.iter().map(Strip::of).collect();
-    Some(sheet.finished(
-        name(&["samples", &record.host.hostname, &record.id]),
+    Some(sheet.finish(
+        ["samples", &record.host.hostname, &record.id].join(" "),
         &description(record, &cases, &all),
         table(&cases, &all),
     ))
@@ -464,7 +465,7 @@ fn draw_samples(scene: &mut Scene, strip: &Strip, top: i32, scale: &Scale) {
 fn description(record: &Record, cases: &[Case], strips: &[Strip]) -> String {
     const TOLD_MAX: usize = 20;
     let labels = cases.iter().map(case_title);
-    let told = labels.zip(strips).take(TOLD_MAX).map(|(label, strip)| {
+    let sentences = labels.zip(strips).take(TOLD_MAX).map(|(label, strip)| {
         let figures = strip.median.map_or_else(
             || "no median".to_owned(),
             |median| format!("median {} {}", strip.figure(median), strip.rate.unit),
@@ -479,11 +480,11 @@ fn description(record: &Record, cases: &[Case], strips: &[Strip]) -> String {
         let samples = counted(strip.case.samples.len(), "sample");
         format!("{label}: {figures}{middle}, {samples}{failed}")
     });
-    let told: Vec<String> = told.collect();
+    let sentences: Vec<String> = sentences.collect();
     format!(
         "Samples on {}. {}.",
-        cell(&record.host.hostname),
-        told.join(". ")
+        told(&record.host.hostname),
+        sentences.join(". ")
     )
 }
 
@@ -494,7 +495,7 @@ fn case_title(case: &Case) -> String {
         .blas
         .as_ref()
         .map_or_else(String::new, |blas| format!(", {blas}"));
-    cell(&format!(
+    told(&format!(
         "{}, n = {n}, {}, {threads}{blas}",
         case.kernel, case.dtype
     ))

@@ -15,7 +15,7 @@ use results::survey::Survey;
 
 use self::boundaries::Boundary;
 use super::line_panel::{self, EndLabel, LABEL_ROOM, LinePoint, PLOT, Panel, Vertical};
-use super::names::{self, Slugs, told};
+use super::names::{self, told};
 use super::points::{self, Point, Subject, exact, figure};
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE};
 use crate::figure::{Figure, Figures, Missing, Table};
@@ -26,6 +26,7 @@ use crate::plot::palette;
 use crate::plot::scale::Scale;
 use crate::plot::scene::Text;
 use crate::plot::series::{SERIES_MAX, style};
+use crate::slugs::Slugs;
 
 /// More pictures of one kind than this are not looked at.
 const FIGURES_MAX: usize = 12;

@@ -1,4 +1,4 @@
-//! What the pictures with lines have in common: a title on top, a caption at the foot, and their width.
+//! What all pictures of a report have in common: a title on top, a caption at the foot, and their width.
 
 use plotters::style::RGBColor;
 
@@ -17,9 +17,6 @@ const TITLE_SIZE: i32 = 19;
 pub(super) const TEXT_SIZE: i32 = 14;
 /// Letters of ticks and captions.
 pub(super) const SMALL_SIZE: i32 = 13;
-/// The distance of a caption's lines.
-const CAPTION_LINE: i32 = 18;
-
 /// A picture that is written from the top down.
 pub(super) struct Sheet {
     pub(super) scene: Scene,
@@ -30,38 +27,39 @@ pub(super) struct Sheet {
 impl Sheet {
     /// A sheet with its title.
     pub(super) fn new(title: &str) -> Self {
+        Self::titled(title, "")
+    }
+
+    /// With a title, and below it what else there is to say of all of it.
+    pub(super) fn titled(title: &str, subtitle: &str) -> Self {
         let mut sheet = Self {
             scene: Scene::blank(WIDTH, 0),
             y: MARGIN,
         };
         sheet.scene.title = font::clean(title);
-        sheet.lines(title, (TITLE_SIZE, TITLE_SIZE + 6, 2), palette::INK);
+        sheet.words(title, TITLE_SIZE, palette::INK, 3);
+        sheet.words(subtitle, SMALL_SIZE, palette::GREY, 3);
         sheet.y += 6;
         sheet
     }
 
+    /// Text across the picture in at most so many lines.
+    pub(super) fn words(&mut self, text: &str, size: i32, color: RGBColor, lines_max: usize) {
+        for line in font::wrapped(&font::clean(text), size, ROOM, lines_max) {
+            let at = (MARGIN, self.y + size / 2);
+            self.scene.text(Text::new(line, at, size).colored(color));
+            self.y += size + 6;
+        }
+    }
+
     /// A small grey text in a few lines.
     pub(super) fn caption(&mut self, text: &str) {
-        self.lines(text, (SMALL_SIZE, CAPTION_LINE, 4), palette::GREY);
+        self.words(text, SMALL_SIZE, palette::GREY, 5);
     }
 
     /// What a reader must know before trusting the picture.
     pub(super) fn warning(&mut self, text: &str) {
-        self.lines(
-            text,
-            (SMALL_SIZE, CAPTION_LINE, 3),
-            palette::VERMILLION_TEXT,
-        );
-    }
-
-    /// Text across the picture; `style` is the letters' size, the lines' distance and how many there may be.
-    fn lines(&mut self, text: &str, style: (i32, i32, usize), color: RGBColor) {
-        let (size, distance, lines_max) = style;
-        for line in font::wrapped(&font::clean(text), size, ROOM, lines_max) {
-            let at = (MARGIN, self.y + distance / 2);
-            self.scene.text(Text::new(line, at, size).colored(color));
-            self.y += distance;
-        }
+        self.words(text, SMALL_SIZE, palette::VERMILLION_TEXT, 3);
     }
 
     /// The figure, with its page behind it.

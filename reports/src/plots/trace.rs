@@ -10,13 +10,15 @@ use results::Record;
 use results::record::Case;
 
 use self::events::{Event, Trace};
-use super::layout::{SMALL_SIZE, Sheet, brief, name, named_apart};
+use super::names::brief;
+use super::sheet::{SMALL_SIZE, Sheet};
 use crate::Rate;
 use crate::figure::{Figure, Figures, Missing, Table};
 use crate::figures::{beside, counted, grouped};
 use crate::plot::labels::Labels;
 use crate::plot::{font, palette};
 use crate::run_plot::caption;
+use crate::slugs::named_apart;
 
 /// Pictures in all, and of one record.
 const FIGURES_MAX: usize = 24;
@@ -64,27 +66,28 @@ fn figure(record: &Record, case: &Case, cases_left_out: usize) -> Figure {
     let mut sheet = Sheet::titled(&format!("Trace of {title}"), &subtitle);
     panels::draw(&mut sheet, &trace);
     for line in notes(&trace) {
-        sheet.note(&line);
+        sheet.caption(&line);
     }
     if let Some(line) = trace.throttled() {
         sheet.words(&line, SMALL_SIZE, palette::VERMILLION_TEXT, 3);
     }
     if cases_left_out > 0 {
         let more = counted(cases_left_out, "case");
-        sheet.note(&format!("{more} with fewer samples not drawn."));
+        sheet.caption(&format!("{more} with fewer samples not drawn."));
     }
     for line in caption::lines(record).into_iter().skip(1) {
         sheet.words(&line, SMALL_SIZE, palette::GREY, 2);
     }
-    sheet.finished(
-        name(&[
+    sheet.finish(
+        [
             "trace",
             &record.host.hostname,
             &record.id,
             &case.kernel,
             &case.n.to_string(),
             &case.dtype,
-        ]),
+        ]
+        .join(" "),
         &description(record, case, &trace),
         table(&trace),
     )

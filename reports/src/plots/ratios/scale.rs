@@ -2,7 +2,8 @@
 
 use results::comparison::{CaseOutcome, Comparison};
 
-use super::super::layout::{SMALL_SIZE, Sheet, tick_labels};
+use super::super::layout::tick_labels;
+use super::super::sheet::{SMALL_SIZE, Sheet};
 use super::band;
 use crate::plot::scene::{Anchor, Scene, Text};
 use crate::plot::{font, palette};

@@ -8,7 +8,8 @@ use crate::plot::line_ends::spread;
 use crate::plot::palette;
 use crate::plot::scene::{Anchor, Mark, Point, Scene, Text};
 use crate::plot::span::Span;
-use crate::plots::layout::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH, tick_labels, within};
+use crate::plots::layout::{tick_labels, within};
+use crate::plots::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 
 /// Where events begin and end; figures stand beyond.
 const PLOT: (i32, i32) = (MARGIN + 58, WIDTH - MARGIN - 78);
@@ -36,7 +37,7 @@ pub(super) fn draw(sheet: &mut Sheet, trace: &Trace) {
         .find_map(|event| event.conditions()?.clock_source.clone());
     let clock = clock_source.map_or_else(
         || "clock (GHz)".to_owned(),
-        |source| format!("clock (GHz, by {})", crate::plots::layout::brief(&source)),
+        |source| format!("clock (GHz, by {})", crate::plots::names::brief(&source)),
     );
     readings(sheet, trace, &clock, Event::clock_ghz, (palette::GREEN, 2));
     let temperature = "temperature after the sample (°C)";
