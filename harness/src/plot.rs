@@ -11,7 +11,7 @@ use results::store;
 use crate::cli::{PlotArgs, PlotKind};
 use crate::exit::{Exit, Failure};
 use crate::material;
-use crate::output::{print_line, print_text};
+use crate::output::{cannot_create, check_file, print_line, print_text};
 
 /// Carries out `bench plot`.
 ///
@@ -24,10 +24,15 @@ pub fn run(args: &PlotArgs) -> Result<Exit, Failure> {
         None => PathBuf::from(format!("{}.svg", name(args.kind))),
     };
     let format = Format::of(&output)?;
+    if !args.list {
+        check_file(Some(&output))?;
+    }
     let material = material::read(&args.material)?;
     let comparisons: Vec<_> = material.comparisons.iter().map(|it| it.1.clone()).collect();
+    let side_by_side = material.survey.newest_states();
     let source = kinds::Material {
         survey: &material.survey,
+        side_by_side: &side_by_side,
         newest: &material.newest,
         comparisons: &comparisons,
         history: material.history.as_ref(),
@@ -134,8 +139,7 @@ fn draw(figures: &[(&str, Figure)], output: &Path, format: Format) -> Result<Exi
     }
     for (index, (_, figure)) in figures.iter().enumerate() {
         let path = numbered(output, index, figures.len());
-        store::write_whole(&path, &format.bytes(figure)?)
-            .map_err(|error| Failure::new(Exit::CannotCreate, error))?;
+        store::write_whole(&path, &format.bytes(figure)?).map_err(cannot_create)?;
         let line = format!("wrote {}: {}", path.display(), figure.title());
         print_line(&reports::clean(&line))?;
     }

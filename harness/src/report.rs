@@ -11,7 +11,7 @@ use results::store;
 use crate::cli::ReportArgs;
 use crate::compare;
 use crate::exit::{Exit, Failure};
-use crate::output::{print_line, print_text};
+use crate::output::{cannot_create, check_file, print_line, print_text};
 use crate::{material, records, software};
 
 /// Carries out `bench report`.
@@ -25,6 +25,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     if !to_output && !args.force {
         refuse_other_files(&args.output)?;
     }
+    check_file(Some(&args.output))?;
     let material = material::read(&args.material)?;
     for note in records::skip_notes(&material.skipped, material.copies) {
         eprintln!("bench: {}", reports::clean(&note));
@@ -32,8 +33,10 @@ pub fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let spinner = material::spinner();
     spinner.set_message("drawing");
     let comparisons: Vec<_> = material.comparisons.iter().map(|it| it.1.clone()).collect();
+    let side_by_side = material.survey.newest_states();
     let kinds = kinds::kinds(&kinds::Material {
         survey: &material.survey,
+        side_by_side: &side_by_side,
         newest: &material.newest,
         comparisons: &comparisons,
         history: material.history.as_ref(),
@@ -56,8 +59,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     if to_output {
         print_text(&html)?;
     } else {
-        store::write_whole(&args.output, html.as_bytes())
-            .map_err(|error| Failure::new(Exit::CannotCreate, error))?;
+        store::write_whole(&args.output, html.as_bytes()).map_err(cannot_create)?;
         print_line(&reports::clean(&format!(
             "wrote {} ({}, {} kB)",
             args.output.display(),

@@ -166,3 +166,26 @@ fn plots_become_files() {
     );
     assert_eq!(none.status.code(), Some(2));
 }
+
+/// Where a page or a picture cannot go is said before a folder is read, which may take long.
+#[test]
+fn outputs_are_looked_at_first() {
+    let directory = tempfile::tempdir().unwrap();
+    for words in [
+        ["report", "no-records", "-o", "no-directory/report.html"],
+        ["report", "no-records", "-o", "."],
+    ] {
+        let output = bench(directory.path(), &words);
+        assert_eq!(output.status.code(), Some(73), "{}", errors(&output));
+        assert!(errors(&output).starts_with("bench: cannot write "));
+    }
+    let words = [
+        "plot",
+        "hosts",
+        "no-records",
+        "-o",
+        "no-directory/hosts.svg",
+    ];
+    let output = bench(directory.path(), &words);
+    assert_eq!(output.status.code(), Some(73), "{}", errors(&output));
+}

@@ -13,6 +13,8 @@ use crate::{history_plot, plots};
 pub struct Material<'a> {
     /// The records, host by host.
     pub survey: &'a Survey,
+    /// The same for pictures that lay hosts side by side: of a host in many states its newest ([`Survey::newest_states`]).
+    pub side_by_side: &'a Survey,
     /// The newest record of each of a few hosts, in full.
     pub newest: &'a [Record],
     /// Comparisons in turns, the newest first.
@@ -58,8 +60,7 @@ pub fn kinds(material: &Material) -> Vec<Kind> {
         .collect()
 }
 
-/// The figures of a kind by its name. Of a host in many states those that lay hosts side by side show the newest state
-/// ([`Survey::newest_states`]).
+/// The figures of a kind by its name.
 ///
 /// # Errors
 ///
@@ -67,15 +68,15 @@ pub fn kinds(material: &Material) -> Vec<Kind> {
 pub fn figures(name: &str, material: &Material) -> Figures {
     let survey = material.survey;
     match name {
-        "by-size" => plots::by_size::figures(&survey.newest_states()),
+        "by-size" => plots::by_size::figures(material.side_by_side),
         "scaling" => plots::scaling::figures(survey),
-        "energy" => plots::energy::figures(&survey.newest_states()),
+        "energy" => plots::energy::figures(material.side_by_side),
         "roofline" => plots::roofline::figures(survey),
         "samples" => plots::samples::figures(material.newest),
         "trace" => plots::trace::figures(material.newest),
         "ratios" => plots::ratios::figures(material.comparisons),
-        "hosts" => plots::hosts::figures(&survey.newest_states()),
-        "heat-map" => plots::heat_map::figures(&survey.newest_states()),
+        "hosts" => plots::hosts::figures(material.side_by_side),
+        "heat-map" => plots::heat_map::figures(material.side_by_side),
         "history" => match material.history {
             Some(history) => history_plot::figures(history),
             None => Err(Missing(

@@ -3,6 +3,7 @@
 //! Figures are those of [`crate::compare`]; beside them stands what a reader wants to know of each host: what it is, what its limits
 //! are, from when to when it was measured, and with what.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
@@ -12,6 +13,9 @@ use crate::limits::Limits;
 use crate::load::LoadedRecord;
 use crate::record::{Record, Topology};
 use crate::samples_digest::Seal;
+
+/// States of a host that pictures show side by side.
+pub const STATES_MAX: usize = 3;
 
 /// One record, reduced to what a survey needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -186,9 +190,11 @@ impl Survey {
 
     /// The same without the figures of all but the newest state of each host that has more than [`STATES_MAX`], as one that was
     /// measured at each of its commits; the reference keeps its figures.
-    #[must_use]
-    pub fn newest_states(&self) -> Self {
+    pub fn newest_states(&self) -> Cow<'_, Self> {
         let many: HashSet<&str> = self.hosts_of_many_states().iter().map(|it| it.0).collect();
+        if many.is_empty() {
+            return Cow::Borrowed(self);
+        }
         let mut newest: HashMap<&str, usize> = HashMap::new();
         for side in 0..self.hosts.len() {
             let started = |side: usize| &self.hosts[side].newest.started_utc;
@@ -209,9 +215,6 @@ impl Survey {
         kept.comparison
             .groups
             .retain(|group| !group.rows.is_empty());
-        kept
+        Cow::Owned(kept)
     }
 }
-
-/// States of a host that pictures show side by side.
-pub const STATES_MAX: usize = 3;

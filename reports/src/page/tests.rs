@@ -59,6 +59,7 @@ fn page(records: Vec<Record>) -> String {
     let survey = survey_of(records);
     let kinds = kinds::kinds(&Material {
         survey: &survey,
+        side_by_side: &survey.newest_states(),
         newest: &newest,
         comparisons: &[],
         history: None,

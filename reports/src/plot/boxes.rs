@@ -1,4 +1,4 @@
-//! Where the texts of a picture are, for tests of all pictures.
+//! Where the texts and the marks of a picture are, for tests of all pictures.
 
 use super::scene::{Mark, Scene};
 
@@ -34,5 +34,21 @@ pub(crate) fn assert_texts_are_apart(name: &str, scene: &Scene) {
             let is_apart = r <= left || right <= l || b <= top || bottom <= t;
             assert!(is_apart, "{name}: {text:?} lies on {other:?}");
         }
+    }
+}
+
+/// No mark begins or ends outside of the picture.
+pub(crate) fn assert_marks_are_inside(name: &str, scene: &Scene) {
+    let is_inside =
+        |(x, y): &(i32, i32)| (0..=scene.width).contains(x) && (0..=scene.height).contains(y);
+    for mark in &scene.marks {
+        let points = match mark {
+            Mark::Rect { from, to, .. } => vec![*from, *to],
+            Mark::Path { points, .. } | Mark::Polygon { points, .. } => points.clone(),
+            Mark::Dot { center, .. } => vec![*center],
+            Mark::Hint { at, .. } => vec![*at],
+            Mark::Text(_) => continue,
+        };
+        assert!(points.iter().all(is_inside), "{name}: {mark:?}");
     }
 }

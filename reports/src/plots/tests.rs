@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{heat_map, hosts, ratios, samples, trace};
-use crate::figure::{Figure, Figures};
+use crate::figure::Figures;
 use crate::fixtures::{compared, plotted, traced};
-use crate::plot::boxes::assert_texts_are_apart;
+use crate::plot::boxes::{assert_marks_are_inside, assert_texts_are_apart};
 use crate::plot::palette;
-use crate::plot::scene::Mark;
 
 /// What must be true of any figures.
 fn check(name: &str, figures: &Figures) {
@@ -24,7 +23,7 @@ fn check(name: &str, figures: &Figures) {
     for figure in figures {
         let name = format!("{name}: {}", figure.name);
         assert_texts_are_apart(&name, &figure.scene);
-        assert_marks_are_inside(&name, figure);
+        assert_marks_are_inside(&name, &figure.scene);
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         assert!(figure.name.chars().all(is_plain), "{name}");
         assert!(
@@ -35,22 +34,6 @@ fn check(name: &str, figures: &Figures) {
         for row in &figure.table.rows {
             assert_eq!(row.len(), figure.table.columns.len(), "{name}: {row:?}");
         }
-    }
-}
-
-fn assert_marks_are_inside(name: &str, figure: &Figure) {
-    let scene = &figure.scene;
-    let is_inside =
-        |(x, y): &(i32, i32)| (0..=scene.width).contains(x) && (0..=scene.height).contains(y);
-    for mark in &scene.marks {
-        let points = match mark {
-            Mark::Rect { from, to, .. } => vec![*from, *to],
-            Mark::Path { points, .. } | Mark::Polygon { points, .. } => points.clone(),
-            Mark::Dot { center, .. } => vec![*center],
-            Mark::Hint { at, .. } => vec![*at],
-            Mark::Text(_) => continue,
-        };
-        assert!(points.iter().all(is_inside), "{name}: {mark:?}");
     }
 }
 

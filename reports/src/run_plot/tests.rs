@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixtures::{case, gallery, record};
-use crate::plot::boxes::{assert_texts_are_apart, boxes};
+use crate::plot::boxes::{assert_marks_are_inside, assert_texts_are_apart, boxes};
 
 #[test]
 fn no_text_overlaps_another_or_leaves_the_picture() {
@@ -12,19 +12,7 @@ fn no_text_overlaps_another_or_leaves_the_picture() {
 #[test]
 fn no_mark_leaves_the_picture() {
     for (name, record) in gallery() {
-        let scene = scene(&record);
-        let is_inside =
-            |(x, y): &(i32, i32)| (0..=scene.width).contains(x) && (0..=scene.height).contains(y);
-        for mark in &scene.marks {
-            let points = match mark {
-                Mark::Rect { from, to, .. } => vec![*from, *to],
-                Mark::Path { points, .. } | Mark::Polygon { points, .. } => points.clone(),
-                Mark::Dot { center, .. } => vec![*center],
-                Mark::Hint { at, .. } => vec![*at],
-                Mark::Text(_) => continue,
-            };
-            assert!(points.iter().all(is_inside), "{name}: {mark:?}");
-        }
+        assert_marks_are_inside(name, &scene(&record));
     }
 }
 
