@@ -133,15 +133,37 @@ fn one_line(error: &clap::Error) -> anyhow::Error {
             problem = format!("{problem} {}", line.trim());
         }
     }
-    let suggested = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand]
-        .into_iter()
-        .find_map(|kind| match error.get(kind)? {
-            ContextValue::String(text) => Some(text.clone()),
-            ContextValue::Strings(texts) => texts.first().cloned(),
-            _ => None,
-        });
-    let remedy = suggested.unwrap_or_else(|| "bench --help".to_owned());
+    let remedy = suggested(error)
+        .or_else(|| valid_values(error))
+        .unwrap_or_else(|| format!("{} --help", command_in(&text)));
     anyhow::anyhow!("cannot read the command line: {problem} (try {remedy})")
+}
+
+/// What was probably meant.
+fn suggested(error: &clap::Error) -> Option<String> {
+    use ContextKind::{SuggestedArg, SuggestedSubcommand, SuggestedValue};
+    let kinds = [SuggestedArg, SuggestedSubcommand, SuggestedValue];
+    kinds.into_iter().find_map(|kind| match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(texts) => texts.first().cloned(),
+        _ => None,
+    })
+}
+
+/// What there is to choose from.
+fn valid_values(error: &clap::Error) -> Option<String> {
+    match error.get(ContextKind::ValidValue)? {
+        ContextValue::Strings(values) if !values.is_empty() => Some(values.join(", ")),
+        _ => None,
+    }
+}
+
+/// The command whose usage the explanation shows, else all of `bench`.
+fn command_in(text: &str) -> String {
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: "));
+    let words = usage.unwrap_or("bench").split(' ');
+    let is_name = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase());
+    words.take_while(is_name).collect::<Vec<_>>().join(" ")
 }
 
 fn not_utf8(words: &[OsString]) -> anyhow::Error {
@@ -189,7 +211,25 @@ mod tests {
         check_error(
             &["ab", "x"],
             &expect![
-                "cannot read the command line: the following required arguments were not provided: <B> (try bench --help)"
+                "cannot read the command line: the following required arguments were not provided: <B> (try bench ab --help)"
+            ],
+        );
+        check_error(
+            &["plot", "sizes", "."],
+            &expect![
+                "cannot read the command line: invalid value 'sizes' for '<KIND>' (try hosts, heat-map, energy, by-size, scaling, roofline, samples, trace, history, ratios, all)"
+            ],
+        );
+        check_error(
+            &["plot", "by-sizes", "."],
+            &expect![
+                "cannot read the command line: invalid value 'by-sizes' for '<KIND>' (try by-size)"
+            ],
+        );
+        check_error(
+            &["report", "--colour", "."],
+            &expect![
+                "cannot read the command line: unexpected argument '--colour' found (try bench report --help)"
             ],
         );
         check_error(
