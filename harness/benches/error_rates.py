@@ -3,7 +3,7 @@
 
     harness/benches/error_rates.py run ./bench.run --out gates.jsonl --gates 200 --size 1000 --budget 20s
     harness/benches/error_rates.py run ./bench.run --out gates.jsonl --gates 40 --size 1000 --budget 20s --inject stretch:0.05
-    harness/benches/error_rates.py report gates.jsonl
+    harness/benches/error_rates.py report gates.jsonl                           # error_rates.txt is that of gates.jsonl.gz
     harness/benches/error_rates.py series gates.jsonl > series.jsonl    # for cargo run --release -p results --example gate_simulation
 
 `run` goes on until the file has so many gates of this kind, so it can be stopped and started again. Every gate is kept, with the rates
@@ -29,6 +29,7 @@ all repetitions of the gate's first look, which bench has interleaved for them:
 
 import argparse
 import collections
+import gzip
 import json
 import math
 import os
@@ -93,7 +94,7 @@ def candidate_command(bench, inject):
 def read(path):
     if not os.path.exists(path):
         return []
-    with open(path) as lines:
+    with gzip.open(path, "rt") if path.endswith(".gz") else open(path) as lines:
         # The last line may have been cut off.
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
