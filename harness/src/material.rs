@@ -2,7 +2,7 @@
 //! full.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -158,12 +158,13 @@ fn comparison(path: &Path) -> Option<Comparison> {
     if !path.is_file() {
         return None;
     }
-    let mut text = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(COMPARISON_MAX_BYTES)
-        .read_to_end(&mut text)
-        .ok()?;
-    let comparison: Comparison = serde_json::from_slice(&text).ok()?;
+    let text = store::read_bounded(File::open(path).ok()?, COMPARISON_MAX_BYTES).ok()?;
+    let text = String::from_utf8(text).ok()?;
+    // Most files are records, which are read as such right afterwards.
+    if !text.contains("\"comparison_schema_version\"") {
+        return None;
+    }
+    let comparison: Comparison = serde_json::from_str(&text).ok()?;
     (comparison.comparison_schema_version == SCHEMA_VERSION).then_some(comparison)
 }
 

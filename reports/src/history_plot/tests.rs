@@ -117,6 +117,18 @@ fn no_text_overlaps_another_or_leaves_the_picture() {
     }
 }
 
+/// The picture that is committed: what a change of the drawing changes shows in the difference.
+#[test]
+fn svg_is_as_committed() {
+    let (_, history) = histories()
+        .into_iter()
+        .find(|(name, _)| *name == "change at the end")
+        .unwrap();
+    let document = svg(&history).unwrap();
+    assert_eq!(document, svg(&history).unwrap());
+    expect_test::expect_file!["../../tests/golden/history.svg"].assert_eq(&document);
+}
+
 /// Changes are bounded by what can be seen of them: in marks, and in words.
 #[test]
 fn many_changes_make_no_large_picture() {
