@@ -1,4 +1,6 @@
-//! The tables of a comparison, one for each group of rows that are held against each other.
+//! The tables of a comparison: one for each group of rows that are held against each other, and one of all rows that stand alone.
+
+use std::collections::BTreeMap;
 
 use results::compare::{Comparison, Group, Row};
 use results::grade::Grade;
@@ -19,40 +21,107 @@ const GROUP_ROWS_MAX: usize = 400;
 /// What is said of rows that are compared all the same, for a group.
 const NOTES_MAX: usize = 10;
 
-/// One group's table.
+/// One table.
 pub(super) struct CaseTable {
     pub(super) title: String,
+    /// What all of its rows are of; empty where each says it for itself.
+    pub(super) case: String,
     pub(super) grid: Grid,
 }
 
-/// One table for each group.
+/// One table for each group of several rows; then, by unit, those of all groups that one host alone has.
 pub(super) fn tables(survey: &Survey, anchors: &mut Slugs) -> Vec<CaseTable> {
     let comparison = &survey.comparison;
     let mut room = ROWS_MAX;
     let mut tables = Vec::new();
-    for group in comparison.groups.iter().take(GROUPS_MAX) {
+    let (alone, shared): (Vec<&Group>, Vec<&Group>) = comparison
+        .groups
+        .iter()
+        .partition(|group| group.rows.len() == 1);
+    for group in shared.into_iter().take(GROUPS_MAX) {
         let shown = group.rows.len().min(GROUP_ROWS_MAX).min(room);
         if shown == 0 {
             break;
         }
         room -= shown;
         let title = cut(&sentences::title(group), 300);
+        let rows = group.rows[..shown].iter();
         tables.push(CaseTable {
             grid: Grid {
                 id: anchors.take(&format!("case {title}")),
                 label: format!("Case {}: {title}", tables.len() + 1),
                 columns: COLUMNS.iter().map(|column| head(*column, group)).collect(),
-                rows: group.rows[..shown]
-                    .iter()
-                    .map(|row| line(comparison, group, row))
+                rows: rows
+                    .map(|row| line(comparison, group, row, &COLUMNS))
                     .collect(),
                 is_filtered: true,
                 notes: notes_below(comparison, group, shown),
             },
+            case: title.clone(),
             title,
         });
     }
+    tables.extend(of_one_host(comparison, &alone, room, anchors));
     tables
+}
+
+/// What there is to say of a row that is held against nothing.
+const ALONE: [Column; 6] = [
+    Column::Host,
+    Column::Median,
+    Column::Interval,
+    Column::Peak,
+    Column::Runs,
+    Column::Grade,
+];
+
+/// The cases that one host alone has, a table for each unit.
+fn of_one_host(
+    comparison: &Comparison,
+    groups: &[&Group],
+    mut room: usize,
+    anchors: &mut Slugs,
+) -> Vec<CaseTable> {
+    let unit = |group: &Group| Rate::new(group.flop, group.bytes).unit;
+    let mut by_unit: BTreeMap<&str, Vec<&Group>> = BTreeMap::new();
+    for group in groups {
+        by_unit.entry(unit(group)).or_default().push(group);
+    }
+    // GFLOPS first.
+    let by_unit = by_unit.into_iter().rev();
+    by_unit
+        .map(|(unit, groups)| {
+            let shown = groups.len().min(GROUP_ROWS_MAX).min(room);
+            room -= shown;
+            let title = format!("Cases that one host alone has, in {unit}");
+            let case = std::iter::once(Head {
+                title: "case".to_owned(),
+                is_number: false,
+            });
+            let rows = groups[..shown].iter().flat_map(|group| {
+                let title = cut(&sentences::title(group), 300);
+                group.rows.iter().map(move |row| {
+                    let mut line = line(comparison, group, row, &ALONE);
+                    line.cells.insert(0, Cell::text(title.clone()));
+                    line
+                })
+            });
+            CaseTable {
+                grid: Grid {
+                    id: anchors.take(&title),
+                    label: title.clone(),
+                    columns: case
+                        .chain(ALONE.iter().map(|column| head(*column, groups[0])))
+                        .collect(),
+                    rows: rows.collect(),
+                    is_filtered: true,
+                    notes: left_out(groups.len(), shown, "cases", ""),
+                },
+                case: String::new(),
+                title,
+            }
+        })
+        .collect()
 }
 
 fn head(column: Column, group: &Group) -> Head {
@@ -62,8 +131,8 @@ fn head(column: Column, group: &Group) -> Head {
     }
 }
 
-fn line(comparison: &Comparison, group: &Group, row: &Row) -> Line {
-    let cells = COLUMNS.iter().map(|column| {
+fn line(comparison: &Comparison, group: &Group, row: &Row, columns: &[Column]) -> Line {
+    let cells = columns.iter().map(|column| {
         let text = column.cell(comparison, group, row);
         let rate = Rate::new(group.flop, group.bytes);
         let value = match column {
@@ -112,10 +181,11 @@ pub(super) fn notes(survey: &Survey) -> Vec<String> {
     }
     let mut notes: Vec<String> = legend(comparison).iter().map(|it| cut(it, 400)).collect();
     let rows: usize = comparison.groups.iter().map(|group| group.rows.len()).sum();
-    if rows > ROWS_MAX || comparison.groups.len() > GROUPS_MAX {
+    let shared = comparison.groups.iter().filter(|it| it.rows.len() > 1);
+    let shared = shared.count();
+    if rows > ROWS_MAX || shared > GROUPS_MAX {
         notes.push(format!(
-            "{rows} rows in {} cases are more than this page holds ({ROWS_MAX} and {GROUPS_MAX}); bench compare --format csv lists all",
-            comparison.groups.len()
+            "{rows} rows in all and {shared} cases of several hosts are more than this page holds ({ROWS_MAX} and {GROUPS_MAX}); bench compare --format csv lists all"
         ));
     }
     notes
