@@ -40,7 +40,7 @@ pub struct Material {
     pub comparisons: Vec<(PathBuf, Comparison)>,
     /// One value a run over time; `None` where no case was measured twice.
     pub history: Option<History>,
-    /// The newest records of the first hosts.
+    /// The newest record of each of the first hosts.
     pub newest: Vec<Record>,
 }
 
@@ -84,7 +84,8 @@ pub fn read(args: &MaterialArgs) -> Result<Material, Failure> {
     };
     let survey = survey::survey(records, &request).map_err(Failure::usage)?;
     spinner.set_message("reading the newest records again");
-    let newest = survey.hosts.iter().take(FULL_MAX).filter_map(in_full);
+    let sides = survey.newest_sides().into_iter().take(FULL_MAX);
+    let newest = sides.filter_map(|side| in_full(&survey.hosts[side]));
     let material = Material {
         newest: newest.collect(),
         survey,

@@ -188,6 +188,22 @@ impl Survey {
         many.collect()
     }
 
+    /// The newest state of each host, in the order of the hosts' first states.
+    pub fn newest_sides(&self) -> Vec<usize> {
+        let started = |side: usize| &self.hosts[side].newest.started_utc;
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut newest: Vec<usize> = Vec::new();
+        for side in 0..self.hosts.len() {
+            let place = *places.entry(self.hostname(side)).or_insert(newest.len());
+            match newest.get_mut(place) {
+                Some(other) if started(side) > started(*other) => *other = side,
+                Some(_) => {}
+                None => newest.push(side),
+            }
+        }
+        newest
+    }
+
     /// The same without the figures of all but the newest state of each host that has more than [`STATES_MAX`], as one that was
     /// measured at each of its commits; the reference keeps its figures.
     pub fn newest_states(&self) -> Cow<'_, Self> {
@@ -195,18 +211,11 @@ impl Survey {
         if many.is_empty() {
             return Cow::Borrowed(self);
         }
-        let mut newest: HashMap<&str, usize> = HashMap::new();
-        for side in 0..self.hosts.len() {
-            let started = |side: usize| &self.hosts[side].newest.started_utc;
-            let place = newest.entry(self.hostname(side)).or_insert(side);
-            if started(side) > started(*place) {
-                *place = side;
-            }
-        }
+        let newest: HashSet<usize> = self.newest_sides().into_iter().collect();
         let reference = self.comparison.reference;
         let is_kept = |row: &Row| {
             let name = self.hostname(row.side);
-            row.side == reference || !many.contains(name) || newest.get(name) == Some(&row.side)
+            row.side == reference || !many.contains(name) || newest.contains(&row.side)
         };
         let mut kept = self.clone();
         for group in &mut kept.comparison.groups {

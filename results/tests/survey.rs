@@ -47,6 +47,7 @@ fn sides(survey: &Survey) -> Vec<usize> {
 fn a_few_states_of_a_host_are_all_shown() {
     let few = hosts(STATES_MAX);
     assert_eq!(few.hosts_of_many_states(), []);
+    assert_eq!(few.newest_sides(), [0, STATES_MAX]);
     assert_eq!(*few.newest_states(), few);
 }
 

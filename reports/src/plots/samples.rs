@@ -416,20 +416,24 @@ fn heading(sheet: &mut Sheet, strip: &Strip, label: &str) {
         palette::GREY
     };
     let room = WIDTH - 2 * MARGIN;
-    let figures = font::ellipsized(&figures, SMALL_SIZE, room * 3 / 4);
+    let figures = font::ellipsized(&figures, SMALL_SIZE, room);
     let label = font::clean(label);
-    let text = if label.is_empty() {
-        Text::new(figures, (MARGIN, y), SMALL_SIZE)
-    } else {
-        Text::new(figures, (WIDTH - MARGIN, y), SMALL_SIZE).anchored(Anchor::End)
-    };
-    let room = room - font::width(&text.content, SMALL_SIZE) - 14;
-    sheet.scene.text(text.colored(color));
+    let taken = font::width(&label, TEXT_SIZE) + font::width(&figures, SMALL_SIZE) + 14;
     if !label.is_empty() {
         let label = font::shortened(&label, TEXT_SIZE, room);
         let text = Text::new(label, (MARGIN, y), TEXT_SIZE);
         sheet.scene.text(text.colored(palette::INK));
     }
+    let text = if label.is_empty() {
+        Text::new(figures, (MARGIN, y), SMALL_SIZE)
+    } else if taken <= room {
+        Text::new(figures, (WIDTH - MARGIN, y), SMALL_SIZE).anchored(Anchor::End)
+    } else {
+        // Below it: a label that is cut would not tell the cases apart.
+        sheet.y += HEADING;
+        Text::new(figures, (MARGIN, y + HEADING), SMALL_SIZE)
+    };
+    sheet.scene.text(text.colored(color));
     sheet.y += HEADING;
 }
 
