@@ -299,7 +299,7 @@ fn plausible(logs: &[f64], noise: Noise, cuts: &[usize], at: usize) -> Range<usi
     );
     // Moving the cut past a run takes it out of one level and into the other.
     let moved = |run: usize| {
-        let to = |level: f64| noise.loss(run, logs[run] - level);
+        let to = |level: f64| noise.surprise(run, logs[run] - level);
         (to(levels.0), to(levels.1))
     };
     let bound = 2.0 * PLAUSIBLE.ln();
@@ -370,6 +370,17 @@ mod tests {
         );
         assert!(change.p_value < 1e-9, "{change:?}");
         assert!((found.segments[0].level / 100.0 - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_run_that_is_clearly_of_one_level_is_not_said_to_be_of_either() {
+        // The first run of the new level lies more than two deviations below it, but more than forty below the old one.
+        let values = [
+            620.9, 617.8, 621.4, 620.2, 622.3, 621.9, 621.8, 622.7, 620.2, 620.7, 622.4, 621.7,
+            575.5, 577.3, 577.3, 579.2, 578.6, 577.1, 578.0, 577.7,
+        ];
+        let found = change_points(&values, Settings::default());
+        assert_eq!(found.changes[0].plausible, 12..13, "{found:?}");
     }
 
     #[test]

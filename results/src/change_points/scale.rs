@@ -29,6 +29,9 @@ const CAP: f64 = 3.0;
 /// The same while only clear changes are looked for: five runs far out are worth a segment then, however short it is.
 const CLEAR_CAP: f64 = 6.0;
 
+/// Degrees of freedom of noise whose outliers are to be expected.
+const TAIL: f64 = 4.0;
+
 /// What is known of the noise.
 #[derive(Clone, Copy)]
 pub(super) struct Noise<'a> {
@@ -90,6 +93,17 @@ impl<'a> Noise<'a> {
     /// The same in units of the noise.
     pub(super) fn loss(self, run: usize, distance: f64) -> f64 {
         self.capped_square(run, distance) / (self.variance(run) * self.inflation())
+    }
+
+    /// Twice the negative logarithm of a run's likelihood at a level, but for a constant, by Student's distribution with
+    /// [`TAIL`] degrees of freedom: outliers tell little, as with the capped loss, but of two levels that are both far the
+    /// nearer one is still the likelier.
+    pub(super) fn surprise(self, run: usize, distance: f64) -> f64 {
+        let square = distance * distance / self.variance(run);
+        if square.is_nan() {
+            return 0.0;
+        }
+        (TAIL + 1.0) * (square / TAIL).ln_1p() / self.inflation()
     }
 
     /// The least of the scales.
