@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use reports::counted;
 use results::energy::{Energy, MEANING};
 
 use crate::reread::Reread;
@@ -83,10 +84,9 @@ pub fn open(root: &Path) -> Result<Packages, EnergyError> {
 impl Packages {
     /// How a record labels these figures.
     pub fn describe(&self) -> Energy {
-        let count = self.counters.len();
-        let plural = if count == 1 { "" } else { "s" };
+        let packages = counted(self.counters.len(), "package");
         Energy {
-            source: format!("{} of {count} package{plural}", self.driver),
+            source: format!("{} of {packages}", self.driver),
             meaning: MEANING.to_owned(),
         }
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use kernels::{Definition, Dtype};
+use reports::counted;
 
 use crate::exit::Failure;
 use crate::measure::{self, NoProbe, timed};
@@ -225,8 +226,7 @@ pub fn text(plan: &Plan, calibrations: &[Calibration], lines_max: usize) -> Stri
 
 fn repeats(plan: &Plan) -> String {
     let target = &plan.target;
-    let plural = if target.repeats == 1 { "" } else { "s" };
-    let repeats = format!("{} repeat{plural} each", target.repeats);
+    let repeats = format!("{} each", counted(target.repeats, "repeat"));
     let limit = target.max_time_s.map_or_else(String::new, |max_s| {
         format!(" or {} each", seconds(duration(max_s)))
     });

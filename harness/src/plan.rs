@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use kernels::{Blas, Definition, Driver, Dtype, panels, registry};
+use reports::counted;
 use results::machine::Machine;
 use results::record;
 
@@ -90,7 +91,6 @@ impl CasePlan {
 
 impl fmt::Display for CasePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.threads == 1 { "" } else { "s" };
         // The usual kernel needs no mention.
         let kernel = match self.kernel.name {
             usual if usual == registry::KERNELS[0].name => String::new(),
@@ -98,8 +98,10 @@ impl fmt::Display for CasePlan {
         };
         write!(
             f,
-            "{kernel}{}, {}, {} thread{plural}",
-            self.size, self.dtype, self.threads
+            "{kernel}{}, {}, {}",
+            self.size,
+            self.dtype,
+            counted(self.threads, "thread")
         )?;
         match &self.blas_name {
             Some(name) => write!(f, ", {name}"),

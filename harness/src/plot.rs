@@ -100,12 +100,15 @@ impl Format {
     }
 
     fn bytes(self, figure: &Figure) -> Result<Vec<u8>, Failure> {
-        let undrawn = |error: PlotError| Failure::new(Exit::Software, error);
         match self {
             Self::Svg => Ok(figure.svg().map_err(undrawn)?.into_bytes()),
             Self::Png => figure.png().map_err(undrawn),
         }
     }
+}
+
+fn undrawn(error: PlotError) -> Failure {
+    Failure::new(Exit::Software, error)
 }
 
 fn list(figures: &[(&str, Figure)], missing: &[String]) -> Result<Exit, Failure> {
@@ -130,11 +133,7 @@ fn draw(figures: &[(&str, Figure)], output: &Path, format: Format) -> Result<Exi
                 figures.len()
             )));
         };
-        print_text(
-            &figure
-                .svg()
-                .map_err(|error| Failure::new(Exit::Software, error))?,
-        )?;
+        print_text(&figure.svg().map_err(undrawn)?)?;
         return Ok(Exit::Pass);
     }
     for (index, (_, figure)) in figures.iter().enumerate() {

@@ -63,17 +63,12 @@ pub fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         print_line(&reports::clean(&format!(
             "wrote {} ({}, {} kB)",
             args.output.display(),
-            plural(material.survey.records, "record"),
+            reports::counted(material.survey.records, "record"),
             html.len().div_ceil(1000)
         )))?;
     }
     compare::refuse_mismatches(&material.survey.comparison)?;
     Ok(Exit::Pass)
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{ending}")
 }
 
 /// How much of a file is read to see what it is.

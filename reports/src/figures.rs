@@ -76,13 +76,10 @@ pub(crate) fn grouped(figure: &str) -> String {
     text + rest
 }
 
-/// `1 sample`, `3 samples`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
+/// `1 sample`, `3 samples`, `12,000 samples`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(&count.to_string()))
 }
 
 #[cfg(test)]

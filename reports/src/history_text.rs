@@ -5,7 +5,7 @@ use std::fmt::Write;
 use results::history::series::{Change, History, Point, Series};
 
 use crate::markdown::escaped;
-use crate::{clean, clean_lines, figures};
+use crate::{clean, clean_lines, counted, figures};
 
 /// A history and what is said above it.
 #[derive(Clone, Copy, Debug)]
@@ -283,9 +283,4 @@ fn p_value(p: f64) -> String {
     } else {
         format!("{p:.3}")
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", figures::grouped(&count.to_string()))
 }

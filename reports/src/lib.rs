@@ -19,6 +19,7 @@ mod plot;
 pub mod plots;
 pub mod rate;
 pub mod run_plot;
+mod shared_ends;
 mod shell;
 mod slugs;
 pub mod text;
@@ -33,6 +34,7 @@ mod fixtures;
 
 pub use clean::{clean, clean_lines};
 pub use figure::{Figure, Figures, Missing, Table};
+pub use figures::counted;
 pub use plot::PlotError;
 pub use rate::Rate;
 pub use shell::shell_word;

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::shared_ends::SharedEnds;
+
 /// Cuts names so that they still tell who is meant: where that leaves several alike, as with files of one host, what all of them begin and
 /// end with is cut first.
 pub(crate) fn shorten(names: &mut [String], width: usize) {
@@ -11,42 +13,17 @@ pub(crate) fn shorten(names: &mut [String], width: usize) {
         |names: &[String]| -> Vec<String> { names.iter().map(|name| cut(name, width)).collect() };
     let distinct = |names: &[String]| names.iter().collect::<HashSet<_>>().len();
     let mut short = cut_all(names);
-    let letters: Vec<Vec<char>> = names.iter().map(|name| name.chars().collect()).collect();
-    let before = common(&letters, <[char]>::get);
-    let after = common(&letters, |name, at| {
-        let from_end = name.len().checked_sub(at + 1)?;
-        name.get(from_end).filter(|_| from_end >= before)
-    });
     // Whole words are cut if that is enough.
-    let first = letters.first().map_or(&[][..], |name| &name[..]);
-    let is_between_words = |letter: &char| !letter.is_alphanumeric();
-    let head = first[..before].iter().rposition(is_between_words);
-    let tail = first[first.len() - after..]
-        .iter()
-        .position(is_between_words);
-    let words = (head.map_or(0, |at| at + 1), after - tail.unwrap_or(after));
-    for (before, after) in [words, (before, after)] {
+    for shared in [SharedEnds::words(names), SharedEnds::letters(names)] {
         if distinct(&short) == distinct(names) {
             break;
         }
-        let middles = letters.iter().map(|name| {
-            let middle: String = name[before..name.len() - after].iter().collect();
-            format!("…{middle}")
-        });
-        short = cut_all(&middles.collect::<Vec<_>>());
+        let own = names
+            .iter()
+            .map(|name| format!("…{}", shared.without(name)));
+        short = cut_all(&own.collect::<Vec<_>>());
     }
     names.clone_from_slice(&short);
-}
-
-/// How many letters all names have in common, taken one after the other.
-fn common(names: &[Vec<char>], letter: impl Fn(&[char], usize) -> Option<&char>) -> usize {
-    let is_common = |at: &usize| {
-        let mut letters = names.iter().map(|name| letter(name, *at));
-        let first = letters.next().flatten();
-        first.is_some() && letters.all(|other| other == first)
-    };
-    let shortest = names.iter().map(Vec::len).min().unwrap_or(0);
-    (0..shortest).take_while(is_common).count()
 }
 
 /// The beginning and the end of a text that is too wide: names of hosts often differ at their ends.

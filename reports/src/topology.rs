@@ -2,6 +2,8 @@
 
 use results::machine::{CpuList, Machine};
 
+use crate::figures::counted;
+
 /// Where threads would run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ThreadPlan {
@@ -16,7 +18,6 @@ pub struct ThreadPlan {
 impl ThreadPlan {
     /// The plan in words, after "thread plan: ".
     pub fn sentence(&self) -> String {
-        let plural = if self.threads == 1 { "" } else { "s" };
         let on = match &self.cpus {
             Some(cpus) => {
                 let each = if cpus.len() == 1 { "" } else { "s" };
@@ -25,8 +26,9 @@ impl ThreadPlan {
             None => "bound to no CPUs".to_owned(),
         };
         format!(
-            "{} thread{plural} {on} because: {}",
-            self.threads, self.reason
+            "{} {on} because: {}",
+            counted(self.threads, "thread"),
+            self.reason
         )
     }
 

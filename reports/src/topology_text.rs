@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use results::machine::{Core, CoreKind, Machine};
 
+use crate::figures::counted;
 use crate::topology::{ThreadPlan, bytes, is_unusable};
 
 /// The machine, what this process may use of it, and where threads would run.
@@ -16,9 +17,9 @@ pub fn text(machine: &Machine, plan: &ThreadPlan) -> String {
     let logical: usize = machine.cores.iter().map(|core| core.cpus.len()).sum();
     line(&format!(
         "machine     {}, {}, {}",
-        count(machine.packages(), "package"),
-        count(machine.cores.len(), "physical core"),
-        count(logical, "logical CPU")
+        counted(machine.packages(), "package"),
+        counted(machine.cores.len(), "physical core"),
+        counted(logical, "logical CPU")
     ));
     line(&format!("read from   {}", source(machine)));
     line(&format!(
@@ -53,11 +54,6 @@ pub fn text(machine: &Machine, plan: &ThreadPlan) -> String {
     line("");
     let _ = write!(text, "thread plan: {}", plan.sentence());
     text
-}
-
-fn count(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 fn source(machine: &Machine) -> String {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::plot::font;
+use crate::shared_ends::SharedEnds;
 
 /// Characters of a name in a table or in a description.
 const TOLD_MAX: usize = 200;
@@ -43,10 +44,10 @@ pub(super) fn fitted(names: &[String], size: i32, room: i32) -> Vec<String> {
         return ends;
     }
     // Names of a cluster's nodes differ in a number: what they have in common is left out.
-    let own = without_common(&told);
-    let own: Vec<String> = own
+    let shared = SharedEnds::words(&told);
+    let own: Vec<String> = told
         .iter()
-        .map(|name| font::ellipsized(name, size, room))
+        .map(|name| font::ellipsized(&shared.marked(name), size, room))
         .collect();
     seen.clear();
     if own.iter().all(|name| seen.insert(name)) {
@@ -58,41 +59,6 @@ pub(super) fn fitted(names: &[String], size: i32, room: i32) -> Vec<String> {
         format!("{}{number}", font::ellipsized(name, size, room))
     });
     numbered.collect()
-}
-
-/// The names without the words that all of them begin with, and those that all end with.
-fn without_common(names: &[String]) -> Vec<String> {
-    let characters: Vec<Vec<char>> = names.iter().map(|name| name.chars().collect()).collect();
-    let shortest = characters.iter().map(Vec::len).min().unwrap_or(0);
-    let first = characters.first().map_or(&[][..], Vec::as_slice);
-    let is_common = |at: &usize| characters.iter().all(|other| other[*at] == first[*at]);
-    let same = (0..shortest).take_while(is_common).count();
-    // Whole words only: `node-01` and `node-02` differ in their numbers, not in a digit.
-    let is_end = |c: &char| !c.is_alphanumeric();
-    let head = first[..same]
-        .iter()
-        .rposition(is_end)
-        .map_or(0, |at| at + 1);
-    let from_end = |at: &usize| {
-        let last = first[first.len() - 1 - at];
-        characters
-            .iter()
-            .all(|other| other[other.len() - 1 - at] == last)
-    };
-    let same = (0..shortest - head).take_while(from_end).count();
-    let tail = first[first.len() - same..]
-        .iter()
-        .position(is_end)
-        .map_or(0, |at| same - at);
-    let own = characters.iter().map(|name| {
-        let middle: String = name[head..name.len() - tail].iter().collect();
-        let (before, after) = (
-            if head > 0 { "…" } else { "" },
-            if tail > 0 { "…" } else { "" },
-        );
-        format!("{before}{middle}{after}")
-    });
-    own.collect()
 }
 
 /// Some names as a list, and how many more there are.
@@ -117,14 +83,6 @@ mod tests {
         let node = |number: usize| format!("compute-node-with-a-long-name-{number:04}.example.org");
         let names: Vec<String> = (1..4).map(node).collect();
         assert_eq!(fitted(&names, 14, 140), ["…0001…", "…0002…", "…0003…"]);
-        assert_eq!(
-            without_common(&["a-b-c".to_owned(), "a-b".to_owned()]),
-            ["…b-c", "…b"]
-        );
-        assert_eq!(
-            without_common(&["-".to_owned(), "--".to_owned()]),
-            ["…", "…-"]
-        );
         assert_eq!(
             fitted(&["i9".to_owned(), "r7".to_owned()], 14, 140),
             ["i9", "r7"]
