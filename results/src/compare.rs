@@ -19,6 +19,7 @@ mod rows;
 mod run;
 mod sides;
 
+use std::borrow::Borrow;
 use std::path::PathBuf;
 
 pub use run::{Norm, Run, RunCase};
@@ -233,13 +234,13 @@ pub fn compare(runs: &[LoadedRecord<Run>], request: &Request) -> Result<Comparis
 }
 
 /// The same, with the index of the side of each run.
-pub(crate) fn compare_with_sides(
-    runs: &[LoadedRecord<Run>],
+pub(crate) fn compare_with_sides<R: Borrow<Run>>(
+    runs: &[LoadedRecord<R>],
     request: &Request,
 ) -> Result<(Comparison, Vec<usize>), CompareError> {
     let (sides, side_of) = sides::sides(runs, request);
-    let has_figure = |run: &LoadedRecord<Run>| {
-        let mut cases = run.record.cases.iter();
+    let has_figure = |run: &LoadedRecord<R>| {
+        let mut cases = run.record.borrow().cases.iter();
         cases.any(|case| case.median.is_some())
     };
     let first = runs.iter().position(has_figure).unwrap_or(0);

@@ -3,7 +3,7 @@
 //! Figures are those of [`crate::compare`]; beside them stands what a reader wants to know of each host: what it is, what its limits
 //! are, from when to when it was measured, and with what.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
@@ -66,6 +66,12 @@ impl SurveyRun {
     }
 }
 
+impl Borrow<Run> for SurveyRun {
+    fn borrow(&self) -> &Run {
+        &self.run
+    }
+}
+
 /// All of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Survey {
@@ -117,21 +123,10 @@ pub fn survey(
     request: &Request,
 ) -> Result<Survey, CompareError> {
     let count = records.len();
-    let mut runs = Vec::with_capacity(count);
-    let mut rest = Vec::with_capacity(count);
-    for LoadedRecord { path, seal, record } in records {
-        let run = record.run.clone();
-        runs.push(LoadedRecord {
-            path: path.clone(),
-            seal,
-            record: run,
-        });
-        rest.push((path, seal, record));
-    }
-    let (comparison, side_of) = compare::compare_with_sides(&runs, request)?;
-    let mut of_side: Vec<Vec<(PathBuf, Seal, SurveyRun)>> =
+    let (comparison, side_of) = compare::compare_with_sides(&records, request)?;
+    let mut of_side: Vec<Vec<LoadedRecord<SurveyRun>>> =
         comparison.sides.iter().map(|_| Vec::new()).collect();
-    for (side, run) in side_of.into_iter().zip(rest) {
+    for (side, run) in side_of.into_iter().zip(records) {
         of_side[side].push(run);
     }
     Ok(Survey {
@@ -142,18 +137,22 @@ pub fn survey(
 }
 
 /// `None` for no runs; no side is without.
-fn host(mut runs: Vec<(PathBuf, Seal, SurveyRun)>) -> Option<Host> {
-    runs.sort_by(|a, b| (&a.2.started_utc, &a.2.id).cmp(&(&b.2.started_utc, &b.2.id)));
-    let limits = runs.iter().rev().find_map(|(_, _, run)| run.limits.clone());
-    let newest = runs.last()?.2.clone();
-    let runs = runs.into_iter().map(|(path, seal, run)| HostRun {
-        path,
-        seal,
-        id: run.id,
-        started_utc: run.started_utc,
-        grade: run.run.grade,
-        samples_sha256: run.samples_sha256,
-        warnings: run.warnings,
+fn host(mut runs: Vec<LoadedRecord<SurveyRun>>) -> Option<Host> {
+    runs.sort_by(|a, b| {
+        let (a, b) = (&a.record, &b.record);
+        (&a.started_utc, &a.id).cmp(&(&b.started_utc, &b.id))
+    });
+    let mut newest_first = runs.iter().rev();
+    let limits = newest_first.find_map(|loaded| loaded.record.limits.clone());
+    let newest = runs.last()?.record.clone();
+    let runs = runs.into_iter().map(|loaded| HostRun {
+        path: loaded.path,
+        seal: loaded.seal,
+        id: loaded.record.id,
+        started_utc: loaded.record.started_utc,
+        grade: loaded.record.run.grade,
+        samples_sha256: loaded.record.samples_sha256,
+        warnings: loaded.record.warnings,
     });
     Some(Host {
         runs: runs.collect(),

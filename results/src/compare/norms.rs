@@ -17,6 +17,7 @@
 //!
 //! Of several norms of one seed the middle one is taken for right.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -68,11 +69,14 @@ struct Entry {
 }
 
 /// Finds the sides that computed something else. `side_of` says for each run which side it is of.
-pub(super) fn mismatches(runs: &[LoadedRecord<Run>], side_of: &[usize]) -> Vec<Mismatch> {
+pub(super) fn mismatches<R: Borrow<Run>>(
+    runs: &[LoadedRecord<R>],
+    side_of: &[usize],
+) -> Vec<Mismatch> {
     let mut works: BTreeMap<&Work, usize> = BTreeMap::new();
     let mut entries: Vec<Entry> = Vec::new();
     for (run, loaded) in runs.iter().enumerate() {
-        for case in &loaded.record.cases {
+        for case in &loaded.record.borrow().cases {
             let next = works.len();
             let work = *works.entry(&case.key.work).or_insert(next);
             entries.extend(case.norms.iter().map(|norm| Entry {

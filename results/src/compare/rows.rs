@@ -1,5 +1,6 @@
 //! The figures of each side for each case, and how they stand to the reference's.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use super::{Basis, Group, Interval, Ratio, Refused, Request, Row, Run, RunCase, Side, Sort};
@@ -12,8 +13,8 @@ use crate::statistics::{INTERVAL_MIN, median, median_interval};
 type Cases<'a> = Vec<(usize, &'a RunCase)>;
 
 /// All groups, and what is not compared.
-pub(super) fn groups(
-    runs: &[LoadedRecord<Run>],
+pub(super) fn groups<R: Borrow<Run>>(
+    runs: &[LoadedRecord<R>],
     side_of: &[usize],
     sides: &[Side],
     reference: usize,
@@ -21,12 +22,12 @@ pub(super) fn groups(
 ) -> (Vec<Group>, Vec<Refused>) {
     let mut by_key: BTreeMap<&Key, BTreeMap<usize, Cases>> = BTreeMap::new();
     for (run, loaded) in runs.iter().enumerate() {
-        for case in &loaded.record.cases {
+        for case in &loaded.record.borrow().cases {
             let of_key = by_key.entry(&case.key).or_default();
             of_key.entry(side_of[run]).or_default().push((run, case));
         }
     }
-    let grade_of = |run: usize| runs[run].record.grade;
+    let grade_of = |run: usize| runs[run].record.borrow().grade;
     let mut groups: Vec<Group> = Vec::new();
     for (key, by_side) in by_key {
         let rows = by_side

@@ -1,5 +1,6 @@
 //! Which runs are one side, and what it is called.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use super::{By, CompareError, Reference, Request, Run, Side};
@@ -8,12 +9,16 @@ use crate::grade::Grade;
 use crate::load::LoadedRecord;
 
 /// The sides, in the order of their first runs, and for each run the index of its side.
-pub(super) fn sides(runs: &[LoadedRecord<Run>], request: &Request) -> (Vec<Side>, Vec<usize>) {
+pub(super) fn sides<R: Borrow<Run>>(
+    runs: &[LoadedRecord<R>],
+    request: &Request,
+) -> (Vec<Side>, Vec<usize>) {
     let mut sides: Vec<Side> = Vec::new();
     let mut places: HashMap<Vec<&str>, usize> = HashMap::new();
     let mut side_of = Vec::with_capacity(runs.len());
-    for (index, run) in runs.iter().enumerate() {
-        let environment = &run.record.environment;
+    for (index, loaded) in runs.iter().enumerate() {
+        let run = loaded.record.borrow();
+        let environment = &run.environment;
         let is_alone = request.by == By::File || (index == 0 && has_own_side(request));
         let next = sides.len();
         let side = if is_alone {
@@ -30,8 +35,8 @@ pub(super) fn sides(runs: &[LoadedRecord<Run>], request: &Request) -> (Vec<Side>
             });
         }
         let place = &mut sides[side];
-        place.paths.push(run.path.clone());
-        place.invalid_runs += usize::from(run.record.grade == Grade::Invalid);
+        place.paths.push(loaded.path.clone());
+        place.invalid_runs += usize::from(run.grade == Grade::Invalid);
         if !place.environments.contains(environment) {
             place.environments.push(environment.clone());
         }
