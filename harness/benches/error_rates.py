@@ -280,7 +280,7 @@ def report(arguments):
 def series(arguments):
     """The rates of the processes of each gate, in their order, without those of an injected candidate."""
     for gate in (gate for path in arguments.files for gate in read(path)):
-        if gate["inject"] == "none":
+        if gate["inject"] == "none" and arguments.size in (None, gate["n"]):
             rates = [max(rates) for stage, _, rates in gate["processes"] if stage != "warmup"]
             print(json.dumps({"n": gate["n"], "rates": rates}))
 
@@ -304,6 +304,7 @@ def main():
         command = commands.add_parser(name, help=does.__doc__)
         command.add_argument("files", nargs="+")
         command.set_defaults(does=does)
+    command.add_argument("--size", type=int, help="gates of this n alone")
     competing = commands.add_parser("compete", help="what beside runs")
     competing.add_argument("share", type=float)
     competing.set_defaults(does=lambda arguments: compete(arguments.share))
