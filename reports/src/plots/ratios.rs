@@ -278,9 +278,10 @@ fn hint(comparison: &Comparison, case: &CaseOutcome) -> Hint {
     let hint = Hint::of(&[&kernel, &n, &dtype, &threads]);
     let hint = match usable(case).filter(|ratio| ratio.estimate.is_finite()) {
         Some(ratio) => {
+            let is_interval = ratio.low <= ratio.high && ratio.high.is_finite();
             let ends = (times(&ratio, ratio.low), times(&ratio, ratio.high));
             let estimate = times(&ratio, ratio.estimate);
-            hint.value(&estimate, "of A's speed", Some(ends))
+            hint.value(&estimate, "of A's speed", is_interval.then_some(ends))
         }
         None => hint.also(&without_ratio(case)),
     };
@@ -290,8 +291,10 @@ fn hint(comparison: &Comparison, case: &CaseOutcome) -> Hint {
     } else {
         String::new()
     };
-    let threshold = threshold_percent(comparison, case).map_or_else(String::new, |threshold| {
-        format!("threshold {}", share(threshold))
+    let threshold = threshold_percent(comparison, case);
+    let threshold = threshold.filter(|percent| (0.0..1000.0).contains(percent));
+    let threshold = threshold.map_or_else(String::new, |percent| {
+        format!("threshold {}", share(percent))
     });
     hint.also(Told::of(case).word)
         .also(&threshold)
