@@ -224,7 +224,7 @@ fn traces_tell_samples_in_all_panels() {
     let one = named(traced::records(), "one");
     let case = &one.cases[0];
     let events = case.samples.len() + case.warmup_samples.len();
-    let figure = &trace::figures(&[one.clone()]).unwrap()[0];
+    let figure = &trace::figures(std::slice::from_ref(&one)).unwrap()[0];
     let others = hints(figure)
         .iter()
         .filter(|hint| hint.contains(" CPUs by other processes"))
@@ -238,7 +238,7 @@ fn traces_tell_samples_in_all_panels() {
     check(
         figure,
         events + 2 * case.samples.len() + others,
-        &[first.clone()],
+        std::slice::from_ref(&first),
     );
     assert_eq!(
         hints(figure).iter().filter(|hint| **hint == first).count(),

@@ -39,7 +39,7 @@ fn of_event(trace: &Trace, event: &Event) -> Hint {
     hint
 }
 
-fn of_events<'a>(trace: &Trace, points: &[(Point, &Event<'a>)]) -> Hint {
+fn of_events(trace: &Trace, points: &[(Point, &Event<'_>)]) -> Hint {
     let mut hint = Hint::of(&[&stretch(trace, points.iter().map(|(_, event)| *event))]);
     if let Some((low, high)) = range(points, |event| event.rate) {
         hint = hint.range((&trace.figure(low), &trace.figure(high)), trace.rate.unit);
