@@ -1,6 +1,7 @@
 //! The picture of a history: for each series its points in their order, the levels between change points with the band in
 //! which runs usually lie, and what changed where.
 
+mod hints;
 mod labels;
 mod table;
 #[cfg(test)]
@@ -220,6 +221,7 @@ fn panel(scene: &mut Scene, y: i32, series: &Series) -> i32 {
         }
     }
     draw_points(scene, &place);
+    hints::tell(scene, &place);
     draw_levels(scene, &place);
     for (index, label) in labels.iter().enumerate() {
         let middle = y + LABEL_ROW * i32::try_from(label.row).unwrap_or(0) + LABEL_ROW / 2;

@@ -257,7 +257,8 @@ pub(crate) fn range(change: &Change) -> Option<String> {
     (good != bad).then(|| format!("{good}..{bad}"))
 }
 
-fn short(commit: &str) -> String {
+/// As much of a commit as finds it again.
+pub(crate) fn short(commit: &str) -> String {
     match commit.strip_suffix("-dirty") {
         Some(clean) => format!("{}-dirty", short(clean)),
         None => commit.chars().take(COMMIT_CHARS).collect(),

@@ -6,6 +6,7 @@ pub mod energy;
 #[cfg(test)]
 mod examples;
 pub mod heat_map;
+pub(crate) mod hint;
 mod host_names;
 pub mod hosts;
 mod layout;

@@ -6,6 +6,7 @@
 What cannot be run is a failure: nothing is skipped. Screenshots and the printed page are left in target/report-check, to be looked at.
 """
 
+import collections
 import json
 import math
 import re
@@ -30,6 +31,8 @@ TITLE = "Example hosts"
 WIDTHS = [360, 768, 1280]
 SCHEMES = ["light", "dark"]
 SCRIPT_HOST = "<script>alert(1)</script>"
+# The kinds of pictures, each of which these records have.
+KINDS = "hosts heat-map energy by-size scaling roofline samples trace history ratios".split()
 # What bench ends with when hosts computed different norms, as one of them did.
 DIFFERENT_NORMS = 4
 # As much of the page as one picture shows.
@@ -326,22 +329,24 @@ class Deeds(InBrowser):
             self.assertEqual(self.page.evaluate(is_open), should)
 
     def hints(self):
-        """What the points of each picture say: figure, whether it is seen, texts. The script takes the texts to itself."""
+        """What the points of each picture say: its kind, its title, whether it is seen, texts. The script takes the texts to itself."""
         self.page.set_script(False)
         self.open()
         hints = self.page.evaluate(
             """[...document.querySelectorAll("svg.plot")].map((plot) => [
                 plot.closest("figure").id,
+                document.getElementById(plot.getAttribute("aria-labelledby")).textContent,
                 plot.checkVisibility(),
                 [...plot.querySelectorAll(".hint")].map((it) => it.textContent),
             ])"""
         )
         self.page.set_script(True)
         self.open()
-        return hints
+        kind = re.compile("figure-(" + "|".join(KINDS) + ")-")
+        return [(kind.match(figure)[1], *rest) for figure, *rest in hints]
 
     def test_the_pointer_tells_values(self):
-        plots = [hints if is_seen else [] for _, is_seen, hints in self.hints()]
+        plots = [hints if is_seen else [] for _, _, is_seen, hints in self.hints()]
         self.assertGreater(len(list(filter(None, plots))), 3, "pictures tell no values")
         for place, hints in enumerate(plots):
             if not hints:
@@ -358,24 +363,49 @@ class Deeds(InBrowser):
         self.page.wait_for("document.getElementById('hint').hidden")
 
     def test_what_the_pointer_tells_is_what_was_measured(self):
-        hints = [
-            (figure, hint)
-            for figure, _, hints in self.hints()
-            if figure.startswith("figure-by-size-")
-            for hint in hints
-        ]
-        self.assertGreater(len(hints), 20)
-        for figure, hint in hints:
-            kernel, dtype = re.fullmatch(r"figure-by-size-(.+)-(f\d+)", figure).groups()
-            n, rate = re.match(r"([\d,]+): ([\d,]*\d(?:\.\d+)?)", hint).groups()
-            decimals = len(rate.partition(".")[2])
-            measured = {
-                f"{row.rate:,.{decimals}f}"
-                for side in self.sides
-                for key, row in side.rows.items()
-                if key[:3] == (kernel, int(n.replace(",", "")), dtype)
-            }
-            self.assertIn(rate.replace(",", ""), {value.replace(",", "") for value in measured}, hint)
+        checked = collections.Counter()
+        for kind, title, _, hints in self.hints():
+            self.assertGreater(len(hints), 0, f"{title}: no point says anything")
+            for hint in hints:
+                told = re.search(r"([\d,]*\d(?:\.\d+)?) (?:(?:GFLOPS|GB/s)(?! per watt)|of A's speed)", hint)
+                # Efficiencies are of no unit; what only warmed up counts for nothing; the roofline's figures are all in GFLOPS.
+                if told is None or hint.startswith("warm-up") or (kind == "roofline" and hint.startswith("triad")):
+                    continue
+                figure = told[1].replace(",", "")
+                last_digit = 10.0 ** -len(figure.partition(".")[2])
+                measured = [value for value in self.measured(f"{title}: {hint}") if value is not None]
+                is_one = any(abs(float(figure) - value) <= 0.5 * last_digit * (1 + 1e-9) for value in measured)
+                self.assertTrue(is_one, f"{title}: {hint}: {measured}")
+                checked[kind] += 1
+        self.assertEqual(set(checked), set(KINDS))
+
+    def measured(self, words):
+        """What the records say of the case that these words name: more than one figure where they leave it open."""
+        if "of A's speed" in words:
+            comparison = json.loads((HOSTS / "ab-desktop.json").read_text())
+            return [case["ratio"]["estimate"] for case in comparison["cases"] if f"n = {case['n']}, " in words]
+        sizes = [int(n.replace(",", "")) for n in re.findall(r"\bn ?= ?(\d[\d,]*)", words)]
+        threads = [int(count) for count in re.findall(r"(\d+) (?:library )?threads?\b", words)]
+
+        def is_named(key):
+            kernel, n, dtype, count = key
+            named_kernel = kernel in words or not re.search("matmul-norm|triad|lu-solve", words)
+            named_dtype = dtype in words or not re.search(r"\bf(?:32|64)\b", words)
+            return named_kernel and named_dtype and (not sizes or n in sizes) and (not threads or count in threads)
+
+        sides = [side for side in self.sides if side.hostname in words] or self.sides
+        sample = re.search(r"\bsample (\d+) of (\d+)", words)
+        day = re.search(r"\b(\d{4}-\d\d-\d\d) (\d\d:\d\d), commit", words)
+        if not (sample or day or re.search(r"median of \d+ samples", words)):
+            return [row.rate for side in sides for key, row in side.rows.items() if is_named(key)]
+        records = [record for side in sides for record in side.records]
+        if day:
+            records = [record for record in records if record["started_utc"].startswith(f"{day[1]}T{day[2]}")]
+        cases = [case for record in records for case in record["cases"] if is_named(expected.key(case))]
+        if sample:
+            index, count = int(sample[1]) - 1, int(sample[2])
+            return [expected.rate(case, case["samples"][index]) for case in cases if len(case["samples"]) == count]
+        return [expected.median(expected.rate(case, it) for it in expected.verified(case)) for case in cases]
 
 
 class Everywhere(InBrowser):

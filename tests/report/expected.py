@@ -9,9 +9,8 @@ class Case:
     """A case of a record."""
 
     def __init__(self, record, case):
-        self.key = (case["kernel"], case["n"], case["dtype"], case["threads_used"])
-        rates = [1e-9 * (case.get("bytes") or case["flop"]) / sample["run_time_s"] for sample in verified(case)]
-        self.rate = statistics.median(rates) if rates else None
+        self.key = key(case)
+        self.rate = median(rate(case, sample) for sample in verified(case))
         self.unit = "GB/s" if case.get("bytes") else "GFLOPS"
         peaks = [
             peak["gflops"]
@@ -20,6 +19,16 @@ class Case:
             and (peak["dtype"], peak["threads"], peak["isa"]) == (case["dtype"], case["threads_used"], case.get("isa"))
         ]
         self.percent = 100 * self.rate / max(peaks) if peaks and self.rate and self.unit == "GFLOPS" else None
+
+
+def key(case):
+    """By what a page tells cases apart."""
+    return case["kernel"], case["n"], case["dtype"], case["threads_used"]
+
+
+def rate(case, sample):
+    """GFLOPS, or GB/s where bytes are counted."""
+    return 1e-9 * (case.get("bytes") or case["flop"]) / sample["run_time_s"]
 
 
 def verified(case):
@@ -40,8 +49,8 @@ class Side:
         by_key = collections.defaultdict(list)
         for record in self.records:
             for case in record["cases"]:
-                by_key[case["kernel"], case["n"], case["dtype"], case["threads_used"]].append(record)
-        self.rows = {key: Row(key, of_key) for key, of_key in by_key.items()}
+                by_key[key(case)].append(record)
+        self.rows = {of: Row(of, of_key) for of, of_key in by_key.items()}
         rates = [row.rate for row in self.rows.values() if row.unit == "GFLOPS" and row.rate is not None]
         self.best = max(rates, default=None)
 

@@ -138,7 +138,8 @@ fn many_changes_make_no_large_picture() {
         .unwrap();
     assert!(history.series[0].changes().count() > 500);
     let scene = scene(&history);
-    assert!(scene.marks.len() < 2000, "{}", scene.marks.len());
+    let drawn = scene.marks.len() - scene.hints().count();
+    assert!(drawn < 2000, "{drawn}");
     let told = scene.description.matches(" slower").count();
     assert!(told <= DESCRIBED_MAX, "{told}");
     assert!(scene.description.contains("changes before these"));
@@ -261,4 +262,41 @@ fn a_change_is_drawn_with_its_commits() {
         labels[1].starts_with("11 % faster, ") && labels[1].ends_with('▲'),
         "{labels:?}"
     );
+}
+
+/// Each point with its day, its commit and its figure, where a level begins by how much it changed; of thousands each few together.
+#[test]
+fn points_are_told_with_day_and_commit() {
+    let hints = |index: usize| -> Vec<String> {
+        let scene = scene(&histories()[index].1);
+        scene.hints().map(|(_, text)| text.to_owned()).collect()
+    };
+    let history = &histories()[3].1;
+    let series = &history.series[0];
+    let told = hints(3);
+    assert_eq!(told.len(), series.points.len());
+    let begin = series.changes().next().unwrap().at.index;
+    for (index, (hint, point)) in told.iter().zip(&series.points).enumerate() {
+        let commit: String = point.commit.as_ref().unwrap().chars().take(12).collect();
+        let day = &point.started_utc[..10];
+        let rate = figures::grouped(&figure(series, point.rate));
+        let change = if index == begin {
+            ", from here on 13 % faster"
+        } else {
+            ""
+        };
+        assert_eq!(
+            *hint,
+            format!("{day} 00:00, commit {commit}: {rate} GFLOPS{change}")
+        );
+    }
+
+    let many = hints(7);
+    assert!((150..=200).contains(&many.len()), "{}", many.len());
+    let expected = "2026-01-01 00:00 to 2026-01-18 00:00: from 9.859 to 10.147 GFLOPS, 18 points";
+    assert_eq!(many[0], expected);
+    let changed = many
+        .iter()
+        .filter(|hint| hint.ends_with(", 18 points, 1 change"));
+    assert_eq!(changed.count(), 1);
 }

@@ -7,8 +7,9 @@ use results::compare::{Basis, Group, Row};
 use results::grade::Grade;
 use results::survey::Survey;
 
+use super::hint::Hint;
 use crate::Rate;
-use crate::figures::{beside, grouped};
+use crate::figures::{beside, counted, grouped};
 
 /// A host's fastest row of some work, with its figures in the unit that the work is told in.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +89,18 @@ impl<'a> Best<'a> {
     pub(super) fn figure(&self, value: f64) -> String {
         let width = self.interval().map_or(0.0, |(low, high)| high - low);
         grouped(&beside(value, self.value, width))
+    }
+
+    /// The figure with all that is known of it, of the point that is called so.
+    pub(super) fn hint(&self, name: &[&str]) -> Hint {
+        let ends = self.interval();
+        let ends = ends.map(|(low, high)| (self.figure(low), self.figure(high)));
+        Hint::of(name)
+            .value(&self.figure(self.value), self.rate.unit, ends)
+            .share(self.row.percent_of_peak, "of peak")
+            .also(&counted(self.row.means.threads, "thread"))
+            .also(&self.row.means.blas)
+            .of_row(self.row)
     }
 
     /// The interval in words, for a table.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use results::comparability::Means;
 use results::survey::Survey;
 
+use super::hint::{self, HINTS_MAX};
 use super::line_panel::{
     self, BARS_MAX, EndLabel, GAP, LABEL_ROOM, LinePoint, PLOT, Panel, Vertical,
 };
@@ -22,7 +23,7 @@ use crate::figures::{counted, percent};
 use crate::plot::axis::Axis;
 use crate::plot::palette;
 use crate::plot::scale::Scale;
-use crate::plot::scene::Text;
+use crate::plot::scene::{Scene, Text};
 use crate::plot::series::{SERIES_MAX, Style, style};
 use crate::slugs::Slugs;
 
@@ -346,6 +347,13 @@ fn draw(
     for (index, series) in drawn.iter().enumerate().rev() {
         ends[index] = panel.draw_series(&mut sheet.scene, &line_points(series), styles[index]);
     }
+    tell(
+        &mut sheet.scene,
+        survey,
+        &panel,
+        (series, drawn.len()),
+        words,
+    );
     for (index, series) in drawn.iter().enumerate() {
         let mut lines = vec![(fitted[index].clone(), styles[index].text)];
         lines.extend(last_in_words(survey, series).map(|line| (line, palette::GREY)));
@@ -373,6 +381,28 @@ fn draw(
         subject.size_meaning().to_owned()
     };
     sheet.y = panel.draw_x_axis(&mut sheet.scene, &ticks, &title) + 14;
+}
+
+/// What each point says; of a grey line, which has no name in the picture, the last one.
+fn tell(
+    scene: &mut Scene,
+    survey: &Survey,
+    panel: &Panel,
+    (series, drawn): (&[Series], usize),
+    words: &Words,
+) {
+    let place = |point: &Point| format!("n = {}", points::size(point.n()));
+    for (index, series) in series.iter().take(drawn + GREY_MAX).enumerate() {
+        let places = panel.places(&line_points(series)).into_iter();
+        let mut told: Vec<_> = places.zip(&series.points).collect();
+        if index >= drawn {
+            told.drain(..told.len().saturating_sub(1));
+        }
+        let line = [&*words.names[index], &*words.details[index]];
+        hint::tell(scene, &told, HINTS_MAX / drawn, |points| {
+            points::hint(survey, line, place, points)
+        });
+    }
 }
 
 /// The axis: its top is the largest peak or, without one, a round value.

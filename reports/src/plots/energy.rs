@@ -10,13 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use results::survey::Survey;
 
+use super::hint::Hint;
 use super::names::{self, told};
 use super::points::{self, Point, Subject, drawable, exact, figure};
 use super::sheet::{MARGIN, ROOM, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 use crate::figure::{Figure, Figures, Missing, Table};
-use crate::figures::counted;
+use crate::figures::{counted, grouped};
 use crate::plot::axis::Axis;
-use crate::plot::scene::{Anchor, Mark, Scene, Text};
+use crate::plot::scene::{Anchor, Mark, Point as Place, Scene, Text};
 use crate::plot::{font, palette};
 use crate::slugs::Slugs;
 
@@ -229,7 +230,8 @@ fn draw(sheet: &mut Sheet, subject: Subject, bars: &[Bar]) {
     let names = names::fitted(&names, TEXT_SIZE, ROOM - DETAIL_ROOM);
     let mut y = top;
     for (bar, name) in bars.iter().zip(names) {
-        draw_bar(scene, subject, bar, name, y, &axis);
+        let at = draw_bar(scene, subject, bar, name, y, &axis);
+        scene.hint(at, hint(subject, bar).sentence());
         y += NAME + BAR + GAP;
     }
     let bottom = y;
@@ -252,8 +254,15 @@ fn draw(sheet: &mut Sheet, subject: Subject, bars: &[Bar]) {
     sheet.y = bottom + 64;
 }
 
-/// A name and what the figure is made of; below them the bar with the figure at its end.
-fn draw_bar(scene: &mut Scene, subject: Subject, bar: &Bar, name: String, y: i32, axis: &Axis) {
+/// A name and what the figure is made of; below them the bar with the figure at its end. Returns where the bar ends.
+fn draw_bar(
+    scene: &mut Scene,
+    subject: Subject,
+    bar: &Bar,
+    name: String,
+    y: i32,
+    axis: &Axis,
+) -> Place {
     scene.text(Text::new(name, (PLOT.0, y + NAME / 2), TEXT_SIZE).colored(palette::INK));
     if let Some(power_w) = bar.power_w() {
         let detail = format!(
@@ -305,6 +314,20 @@ fn draw_bar(scene: &mut Scene, subject: Subject, bar: &Bar, name: String, y: i32
         );
     }
     scene.text(text.colored(palette::INK));
+    (end, i32::midpoint(top, bottom))
+}
+
+/// A bar in words.
+fn hint(subject: Subject, bar: &Bar) -> Hint {
+    let made_of = bar.power_w().map_or_else(String::new, |power_w| {
+        let rate = grouped(&exact(bar.point.value, bar.point.interval()));
+        format!("{rate} {} at {} W", subject.unit, figure(power_w))
+    });
+    let unit = format!("{} per watt", subject.unit);
+    Hint::of(&[&bar.name])
+        .value(&grouped(&exact(bar.per_watt, None)), &unit, None)
+        .also(&made_of)
+        .of_row(bar.point.row)
 }
 
 fn description(survey: &Survey, subject: Subject, bars: &[Bar], common: &str) -> String {

@@ -13,6 +13,7 @@ use results::survey::Survey;
 use super::best::{Best, by_work, variant};
 use super::host_names::HostNames;
 use super::names::{brief, told};
+use super::points::side_name;
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 use crate::figure::{Figure, Figures, Missing, Table};
 use crate::figures::{counted, grouped, percent};
@@ -241,6 +242,14 @@ fn figure(survey: &Survey, kind: &Kind, grid: &Grid) -> Figure {
         for (column, n) in sizes.iter().enumerate() {
             let at = (place.left(column), sheet.y);
             draw_cell(&mut sheet.scene, &place, at, grid, (*side, *n), &scale);
+            if let Some(best) = grid.cells.get(&(*side, *n)) {
+                let middle = (at.0 + place.cell.0 / 2, at.1 + place.cell.1 / 2);
+                let n = format!("n = {}", grouped(&n.to_string()));
+                let label = side_name(survey, *side);
+                sheet
+                    .scene
+                    .hint(middle, best.hint(&[&label, &n]).sentence());
+            }
         }
         sheet.y += place.cell.1;
     }

@@ -11,13 +11,15 @@ use results::grade::Grade;
 use results::survey::Survey;
 
 use super::best::{Best, by_work, interval_kinds, work_title};
+use super::hint::share_in_words;
 use super::host_names::HostNames;
 use super::layout::{beyond, tick_labels, whisker, within};
 use super::names::{brief, told};
+use super::points::side_name;
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 use crate::compare::means_in_words;
 use crate::figure::{Figure, Figures, Missing, Table};
-use crate::figures::{counted, percent};
+use crate::figures::counted;
 use crate::plot::axis::Axis;
 use crate::plot::scene::{Anchor, Mark, Point, Scene, Text};
 use crate::plot::{font, palette};
@@ -112,7 +114,9 @@ fn figure(survey: &Survey, work: &Work, hosts: &[Best], works_left_out: usize) -
         if common.is_none() {
             draw_means(&mut sheet.scene, y + 17, best, lane.name_room());
         }
-        lane.draw(&mut sheet.scene, y, best);
+        let at = lane.draw(&mut sheet.scene, y, best);
+        let hint = best.hint(&[&side_name(survey, best.row.side)]);
+        sheet.scene.hint(at, hint.sentence());
         sheet.y += height;
     }
     lane.axis(&mut sheet);
@@ -273,7 +277,8 @@ impl Lane {
         }
     }
 
-    fn draw(&self, scene: &mut Scene, y: i32, best: &Best) {
+    /// Draws a host's figures. Returns where its mark is.
+    fn draw(&self, scene: &mut Scene, y: i32, best: &Best) -> Point {
         let position = |value: f64| self.axis.position(value, self.x);
         if let Some(x) = best.peak().and_then(position) {
             scene.marks.push(Mark::Rect {
@@ -283,7 +288,8 @@ impl Lane {
             });
             scene.line((x, y - 8), (x, y + 8), 2, palette::AXIS);
         }
-        if let Some(x) = position(best.value) {
+        let mark = position(best.value);
+        if let Some(x) = mark {
             scene.line((self.x.0, y), (x, y), 1, palette::BLUE);
             let ends = best
                 .interval()
@@ -303,6 +309,7 @@ impl Lane {
             let text = Text::new(share_in_words(share), (SHARE_RIGHT, y), TEXT_SIZE);
             scene.text(text.anchored(Anchor::End));
         }
+        (mark.unwrap_or(self.x.1), y)
     }
 
     fn axis(&self, sheet: &mut Sheet) {
@@ -340,15 +347,6 @@ fn graded(scene: &mut Scene, (x, y): Point, grade: Grade) {
             scene.dot((x, y), 3, palette::WHITE);
         }
         Grade::Invalid => scene.cross((x, y), 5, palette::VERMILLION),
-    }
-}
-
-/// A share that is beyond all reason is not spelled out.
-fn share_in_words(share: f64) -> String {
-    if share.abs() < 999.5 {
-        percent(share)
-    } else {
-        "> 999 %".to_owned()
     }
 }
 

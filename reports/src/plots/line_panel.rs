@@ -3,7 +3,6 @@
 use plotters::style::RGBColor;
 
 use super::sheet::{SMALL_SIZE, TEXT_SIZE, WIDTH};
-use crate::figures::{beside, grouped};
 use crate::plot::axis::Axis;
 use crate::plot::log_axis::LogAxis;
 use crate::plot::scale::{Scale, without_collisions};
@@ -90,16 +89,6 @@ pub(super) struct EndLabel {
     pub(super) lines: Vec<(String, RGBColor)>,
 }
 
-/// The values of a point, for example `2000: 818.2 (815 to 822)`.
-fn hint(point: &LinePoint) -> String {
-    let plain = |value: f64| grouped(&beside(value, value, 1e-3 * value.abs()));
-    let interval = point.interval.map_or_else(String::new, |(low, high)| {
-        format!(" ({} to {})", plain(low), plain(high))
-    });
-    let invalid = if point.is_invalid { ", INVALID" } else { "" };
-    format!("{}: {}{interval}{invalid}", point.x, plain(point.y))
-}
-
 impl Panel<'_> {
     pub(super) fn x(&self, value: f64) -> i32 {
         self.x.position(value, (PLOT.0 + INSET, PLOT.1 - INSET))
@@ -184,7 +173,6 @@ impl Panel<'_> {
         scene.styled_line(&places, 2, style);
         let radius = if points.len() > BARS_MAX { 3 } else { 4 };
         for (point, place) in points.iter().zip(&places) {
-            scene.hint(*place, hint(point));
             if point.is_invalid {
                 scene.cross(*place, 5, palette::VERMILLION);
             } else {

@@ -7,9 +7,11 @@ use results::compare::{Basis, Group, Row};
 use results::grade::Grade;
 use results::survey::Survey;
 
+use super::hint::{self, Hint};
 use super::names::told;
 use crate::Rate;
-use crate::figures::{beside, grouped};
+use crate::figures::{beside, counted, grouped};
+use crate::plot::scene;
 use crate::text::three_digits;
 
 /// What is drawn lies between this and its reciprocal.
@@ -82,6 +84,18 @@ impl<'a> Point<'a> {
     /// The rate for each watt, in the unit of its kernel.
     pub(super) fn per_watt(&self) -> Option<f64> {
         drawable(self.rate.value(self.row.gflops_per_watt?))
+    }
+
+    /// The figure with all that is known of it, of the point that is called so.
+    fn hint(&self, survey: &Survey, name: &[&str]) -> Hint {
+        let interval = self.interval();
+        let figure = |value: f64| grouped(&exact(value, interval));
+        let ends = interval.map(|(low, high)| (figure(low), figure(high)));
+        let share = self.peak(survey).map(|peak| 100.0 * (self.value / peak));
+        Hint::of(name)
+            .value(&figure(self.value), self.rate.unit, ends)
+            .share(share, "of peak")
+            .of_row(self.row)
     }
 
     pub(super) fn subject(&self) -> Subject<'a> {
@@ -182,6 +196,29 @@ pub(super) fn highest<'a>(points: impl Iterator<Item = &'a Point<'a>> + Clone) -
         .filter_map(Point::interval)
         .map(|interval| interval.1);
     ends.fold(highest, f64::max).min(ENDS_MAX * highest)
+}
+
+/// Neighbouring points of a line in words: one by its figure, several by the range of theirs. `line` tells the lines of a picture apart,
+/// `place` the points of one.
+pub(super) fn hint(
+    survey: &Survey,
+    line: [&str; 2],
+    place: impl Fn(&Point) -> String,
+    points: &[(scene::Point, &Point)],
+) -> Hint {
+    let [one, other] = line;
+    match points {
+        [] => Hint::default(),
+        [(_, point)] => point.hint(survey, &[one, other, &place(point)]),
+        [(_, first), .., (_, last)] => {
+            let values = points.iter().map(|(_, point)| point.value);
+            let (low, high) = hint::ends(values).unwrap_or_default();
+            let places = format!("{} to {}", place(first), place(last));
+            Hint::of(&[one, other, &places])
+                .range((&figure(low), &figure(high)), first.rate.unit)
+                .also(&counted(points.len(), "point"))
+        }
+    }
 }
 
 /// The name of a side.

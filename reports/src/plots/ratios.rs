@@ -7,11 +7,14 @@ mod scale;
 
 use plotters::style::RGBColor;
 use results::comparison::{CaseOutcome, Comparison, Verdict};
+use results::paired::Ratio;
 use results::verdict::{Difference, GateVerdict};
 
 use self::scale::Scale;
+use super::hint::Hint;
 use super::layout::beyond;
 use super::names::told;
+use super::points::size;
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, WIDTH};
 use crate::comparison_text::{share, times};
 use crate::figure::{Figure, Figures, Missing, Table};
@@ -91,7 +94,11 @@ fn figure(comparison: &Comparison, comparisons_left_out: usize) -> Figure {
     bands(&mut sheet.scene, comparison, shown, &scale, top);
     scale.grid(&mut sheet.scene, (top, bottom));
     for (case, label) in shown.iter().zip(&labels.rows) {
-        draw_row(&mut sheet.scene, sheet.y + ROW / 2, label, case, &scale);
+        let y = sheet.y + ROW / 2;
+        draw_row(&mut sheet.scene, y, label, case, &scale);
+        let x = usable(case).map_or(scale.middle(), |ratio| scale.clamped(ratio.estimate));
+        let hint = hint(comparison, case);
+        sheet.scene.hint((x, y), hint.sentence());
         sheet.y += ROW;
     }
     scale.axis(&mut sheet);
@@ -161,6 +168,14 @@ fn band(comparison: &Comparison, case: &CaseOutcome) -> Option<(f64, f64)> {
     Some(band).filter(is_ratio)
 }
 
+/// The difference that counts, or that matters.
+fn threshold_percent(comparison: &Comparison, case: &CaseOutcome) -> Option<f64> {
+    match &case.gate {
+        Some(gate) => gate.threshold_percent,
+        None => comparison.settings.threshold_percent,
+    }
+}
+
 fn bands(
     scene: &mut Scene,
     comparison: &Comparison,
@@ -210,12 +225,9 @@ fn draw_row(scene: &mut Scene, y: i32, label: &str, case: &CaseOutcome, scale: &
     let told = Told::of(case);
     let verdict = Text::new(told.word, (VERDICT_LEFT, y), SMALL_SIZE);
     scene.text(verdict.colored(told.text));
-    let Some(ratio) = case.ratio.filter(|ratio| ratio.estimate > 0.0) else {
+    let Some(ratio) = usable(case) else {
         let middle = scale.middle();
-        let words = match case.ratio {
-            Some(_) => "no usable ratio".to_owned(),
-            None => format!("too few blocks ({})", case.first.len()),
-        };
+        let words = without_ratio(case);
         let half = font::width(&words, SMALL_SIZE) / 2 + 4;
         scene.marks.push(Mark::Rect {
             from: (middle - half, y - 9),
@@ -244,6 +256,49 @@ fn draw_row(scene: &mut Scene, y: i32, label: &str, case: &CaseOutcome, scale: &
     if let Some(x) = scale.x(ratio.estimate) {
         told.mark(scene, (x, y));
     }
+}
+
+/// The ratio, if it can be drawn.
+fn usable(case: &CaseOutcome) -> Option<Ratio> {
+    case.ratio.filter(|ratio| ratio.estimate > 0.0)
+}
+
+/// Why there is no ratio to be drawn.
+fn without_ratio(case: &CaseOutcome) -> String {
+    match case.ratio {
+        Some(_) => "no usable ratio".to_owned(),
+        None => format!("too few blocks ({})", case.first.len()),
+    }
+}
+
+/// A row in words.
+fn hint(comparison: &Comparison, case: &CaseOutcome) -> Hint {
+    let [kernel, _, dtype, threads] = attributes(case);
+    let n = format!("n = {}", size(case.n));
+    let hint = Hint::of(&[&kernel, &n, &dtype, &threads]);
+    let hint = match usable(case).filter(|ratio| ratio.estimate.is_finite()) {
+        Some(ratio) => {
+            let is_interval = ratio.low <= ratio.high && ratio.high.is_finite();
+            let ends = (times(&ratio, ratio.low), times(&ratio, ratio.high));
+            let estimate = times(&ratio, ratio.estimate);
+            hint.value(&estimate, "of A's speed", is_interval.then_some(ends))
+        }
+        None => hint.also(&without_ratio(case)),
+    };
+    let blocks = case.ratio.map_or(0, |ratio| ratio.blocks);
+    let effort = if blocks > 0 {
+        counted(blocks, "block")
+    } else {
+        String::new()
+    };
+    let threshold = threshold_percent(comparison, case);
+    let threshold = threshold.filter(|percent| (0.0..1000.0).contains(percent));
+    let threshold = threshold.map_or_else(String::new, |percent| {
+        format!("threshold {}", share(percent))
+    });
+    hint.also(Told::of(case).word)
+        .also(&threshold)
+        .also(&effort)
 }
 
 /// A verdict's word, its colour and its mark.
@@ -415,14 +470,8 @@ fn table(comparison: &Comparison, cases: &[&CaseOutcome]) -> Table {
         "verdict",
     ]);
     for case in cases.iter().take(TABLE_MAX) {
-        let of_ratio = |told: &dyn Fn(&results::paired::Ratio) -> String| {
-            case.ratio.as_ref().map_or_else(String::new, told)
-        };
-        let gate = case.gate.as_ref();
-        let threshold = match gate {
-            Some(gate) => gate.threshold_percent,
-            None => comparison.settings.threshold_percent,
-        };
+        let of_ratio =
+            |told: &dyn Fn(&Ratio) -> String| case.ratio.as_ref().map_or_else(String::new, told);
         table.row([
             told(&attributes(case).join(", ")),
             of_ratio(&|ratio| times(ratio, ratio.estimate)),
@@ -433,7 +482,7 @@ fn table(comparison: &Comparison, cases: &[&CaseOutcome]) -> Table {
                     times(ratio, ratio.high)
                 )
             }),
-            threshold.map_or_else(String::new, share),
+            threshold_percent(comparison, case).map_or_else(String::new, share),
             of_ratio(&|ratio| format!("±{}", percent(100.0 * ratio.noise_floor))),
             of_ratio(&|ratio| ratio.blocks.to_string()),
             Told::of(case).word.to_owned(),

@@ -2,21 +2,22 @@
 //!
 //! The formulas and their source are in [`model`].
 
+mod axes;
 mod model;
 #[cfg(test)]
 mod tests;
 
 use results::survey::Survey;
 
+use self::axes::Axes;
 use self::model::{Dot, Model, Roof};
+use super::hint::{self, HINTS_MAX, Hint};
 use super::names::told;
 use super::points::{self, Point, drawable, exact, figure};
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 use crate::figure::{Figure, Figures, Missing, Table};
-use crate::figures::{counted, percent};
-use crate::plot::log_axis::LogAxis;
+use crate::figures::{counted, grouped, percent};
 use crate::plot::placer::{Placer, around};
-use crate::plot::scale::without_collisions;
 use crate::plot::scene::{Anchor, Scene, Text};
 use crate::plot::series::{SERIES_MAX, Style, style};
 use crate::plot::{font, palette};
@@ -26,7 +27,6 @@ use crate::slugs::Slugs;
 const FIGURES_MAX: usize = 12;
 /// Where the axes are.
 const PLOT: (i32, i32) = (72, WIDTH - 20);
-const HEIGHT: i32 = 380;
 /// Room for a label.
 const LABEL_ROOM: i32 = 300;
 /// Letters of a name in a label.
@@ -188,99 +188,6 @@ fn of_host(
     )
 }
 
-/// The picture's axes.
-struct Axes {
-    x: LogAxis,
-    y: LogAxis,
-    ends: (f64, f64),
-    top: i32,
-    bottom: i32,
-}
-
-impl Axes {
-    fn of(model: &Model, drawn: &[Series], top: i32) -> Self {
-        let dots = || drawn.iter().flat_map(|series| &series.dots);
-        let ridges = || model.roofs.iter().filter_map(|roof| model.ridge(roof));
-        let intensities = dots().map(|dot| dot.intensity).chain(ridges());
-        let (low, high) = ends(intensities).unwrap_or((1.0, 1.0));
-        let ends_x = (
-            drawable(low / 4.0).unwrap_or(low),
-            drawable(high * 4.0).unwrap_or(high),
-        );
-        let slope_low = model
-            .bandwidth
-            .and_then(|bandwidth| drawable(bandwidth * ends_x.0));
-        let slope_high = model
-            .bandwidth
-            .and_then(|bandwidth| drawable(bandwidth * ends_x.1));
-        // The slope's own end matters only where no roof cuts it.
-        let slope_high = slope_high.filter(|_| model.roofs.is_empty());
-        let roofs = model.roofs.iter().map(|roof| roof.gflops);
-        let rates = dots()
-            .map(|dot| dot.gflops)
-            .chain(roofs)
-            .chain(slope_low)
-            .chain(slope_high);
-        let (low, high) = ends(rates).unwrap_or((1.0, 1.0));
-        Self {
-            x: LogAxis::between(ends_x.0, ends_x.1),
-            y: LogAxis::between(
-                drawable(low / 1.3).unwrap_or(low),
-                drawable(high * 1.7).unwrap_or(high),
-            ),
-            ends: ends_x,
-            top,
-            bottom: top + HEIGHT,
-        }
-    }
-
-    fn at(&self, intensity: f64, gflops: f64) -> (i32, i32) {
-        (
-            self.x.position(intensity, PLOT),
-            self.y.position(gflops, (self.bottom, self.top)),
-        )
-    }
-
-    /// Ticks and titles. Returns where the horizontal axis ends.
-    fn draw(&self, scene: &mut Scene) -> i32 {
-        for (value, label) in &self.y.ticks {
-            let y = self.y.position(*value, (self.bottom, self.top));
-            scene.line((PLOT.0, y), (PLOT.1, y), 1, palette::GRID);
-            scene.text(Text::new(label, (PLOT.0 - 8, y), SMALL_SIZE).anchored(Anchor::End));
-        }
-        scene.line(
-            (PLOT.0, self.bottom),
-            (PLOT.1, self.bottom),
-            1,
-            palette::AXIS,
-        );
-        let ticks = self.x.ticks.iter();
-        let ticks: Vec<(i32, String)> = ticks
-            .map(|(value, label)| (self.x.position(*value, PLOT), label.clone()))
-            .filter(|(x, _)| (PLOT.0..PLOT.1 - 20).contains(x))
-            .collect();
-        for (x, _) in &ticks {
-            scene.line((*x, self.bottom), (*x, self.bottom + 5), 1, palette::AXIS);
-        }
-        let y = self.bottom + 16;
-        for (x, label) in without_collisions(&ticks, SMALL_SIZE) {
-            scene.text(Text::new(label, (x, y), SMALL_SIZE).anchored(Anchor::Middle));
-        }
-        let title = "operations for each byte moved (flop/byte, logarithmic)";
-        let middle = i32::midpoint(PLOT.0, PLOT.1);
-        scene.text(Text::new(title, (middle, y + 21), SMALL_SIZE).anchored(Anchor::Middle));
-        y + 34
-    }
-}
-
-/// The least and the largest of values.
-fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
-    (low <= high).then_some((low, high))
-}
-
 fn draw(sheet: &mut Sheet, model: &Model, drawn: &[Series]) {
     let scene = &mut sheet.scene;
     let title = "GFLOPS (10⁹ floating-point operations per second), logarithmic";
@@ -294,6 +201,11 @@ fn draw(sheet: &mut Sheet, model: &Model, drawn: &[Series]) {
     let ridges = draw_roofs(scene, model, &axes, &mut placer);
     for (index, series) in drawn.iter().enumerate() {
         draw_series(scene, series, style(index), &axes, &mut placer);
+        let dots = series.dots.iter().copied();
+        let told: Vec<_> = places(series, &axes).into_iter().zip(dots).collect();
+        hint::tell(scene, &told, HINTS_MAX / drawn.len(), |dots| {
+            hint(model, &series.name, dots)
+        });
     }
     // A name is wanted more than a size.
     for (index, series) in drawn.iter().enumerate() {
@@ -425,6 +337,34 @@ fn draw_series(scene: &mut Scene, series: &Series, style: Style, axes: &Axes, pl
 fn places(series: &Series, axes: &Axes) -> Vec<(i32, i32)> {
     let dots = series.dots.iter();
     dots.map(|dot| axes.at(dot.intensity, dot.gflops)).collect()
+}
+
+/// Neighbouring cases of a kernel in words.
+fn hint(model: &Model, name: &str, dots: &[((i32, i32), &Dot)]) -> Hint {
+    let size = |dot: &Dot| format!("n = {}", points::size(dot.point.n()));
+    match dots {
+        [] => Hint::default(),
+        [(_, dot)] => {
+            let interval = dot.interval();
+            let of = |value: f64| grouped(&exact(value, interval));
+            let ends = interval.map(|(low, high)| (of(low), of(high)));
+            let share = model.attainable(dot);
+            let share = share.map(|attainable| 100.0 * (dot.gflops / attainable));
+            Hint::of(&[name, &size(dot)])
+                .value(&of(dot.gflops), "GFLOPS", ends)
+                .also(&format!("{} flop/byte", figure(dot.intensity)))
+                .share(share, "of what is attainable")
+                .of_row(dot.point.row)
+        }
+        [(_, first), .., (_, last)] => {
+            let rates = dots.iter().map(|(_, dot)| dot.gflops);
+            let (low, high) = hint::ends(rates).unwrap_or_default();
+            let sizes = format!("{} to {}", size(first), size(last));
+            Hint::of(&[name, &sizes])
+                .range((&figure(low), &figure(high)), "GFLOPS")
+                .also(&counted(dots.len(), "point"))
+        }
+    }
 }
 
 /// The kernel's name at its largest case: beside it, or below the points.

@@ -4,18 +4,22 @@
 //! says how sure that is: its axis is the distance from each case's median in percent, the same for all cases, so that quiet cases and noisy
 //! ones can be told apart whatever their speed. Samples that lie far outside of the others are triangles at the edge.
 
+mod scale;
+
 use results::Record;
 use results::record::{Case, Sample};
 use results::statistics::{median, median_interval};
 
-use super::layout::{beyond, tick_labels};
+use self::scale::Scale;
+use super::hint::{HINTS_MAX, Hint, from_median};
+use super::layout::beyond;
 use super::names::told;
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 use crate::Rate;
 use crate::figure::{Figure, Figures, Missing, Table};
 use crate::figures::{beside, counted, grouped, percent};
 use crate::plot::labels::Labels;
-use crate::plot::scene::{Anchor, Mark, Scene, Text};
+use crate::plot::scene::{Anchor, Mark, Point, Scene, Text};
 use crate::plot::{font, palette};
 use crate::run_plot::caption;
 use crate::slugs::named_apart;
@@ -33,9 +37,6 @@ const HEADING: i32 = 22;
 const STRIP: i32 = 34;
 const BOX: i32 = 14;
 const GAP: i32 = 16;
-
-/// The narrowest axis, in percent.
-const REACH_MIN: f64 = 1.0;
 
 /// A picture for each record that has a case with several samples.
 ///
@@ -75,8 +76,16 @@ fn figure(record: &Record) -> Option<Figure> {
     };
     let mut sheet = Sheet::titled(&format!("Samples on {host}"), &subtitle);
     legend(&mut sheet, &strips);
+    let samples: usize = shown.iter().map(|case| case.samples.len()).sum();
     for (strip, label) in strips.iter().zip(&labels.rows) {
-        draw(&mut sheet, strip, label, &scale);
+        let places = draw(&mut sheet, strip, label, &scale);
+        tell(
+            &mut sheet.scene,
+            strip,
+            label,
+            &places,
+            samples <= HINTS_MAX,
+        );
     }
     scale.axis(&mut sheet);
     let beyond = strips.iter().map(|strip| scale.beyond(strip)).sum();
@@ -194,143 +203,6 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     low + (at - below as f64) * (high - low)
 }
 
-/// The axis: percent from the median, as far as most samples need to either side.
-struct Scale {
-    low: f64,
-    high: f64,
-    ticks: Vec<(f64, String)>,
-}
-
-impl Scale {
-    fn of(strips: &[Strip]) -> Scale {
-        let mut below = Vec::new();
-        let mut above = Vec::new();
-        for strip in strips {
-            let distances = strip
-                .case
-                .samples
-                .iter()
-                .filter_map(|it| strip.distance(it));
-            for distance in distances {
-                if distance < 0.0 {
-                    below.push(-distance);
-                } else if distance > 0.0 {
-                    above.push(distance);
-                }
-            }
-        }
-        // Nothing is slower than not at all.
-        let (low, high) = (reach(below).min(100.0), reach(above));
-        // Neither side becomes so narrow that nothing can be read on it.
-        let least = REACH_MIN.max(0.15 * low.max(high));
-        let (low, high) = (low.max(least), high.max(least));
-        let step = step((low + high) / 9.0);
-        let [first, last] = [(low / step).ceil(), (high / step).ceil()].map(|count| count as i32);
-        let ticks = (-first..=last).map(|at| f64::from(at) * step);
-        let ticks = ticks.filter(|value| *value >= -100.0);
-        let ticks = ticks.map(|value| (value, label(value, step))).collect();
-        Scale {
-            low: (-f64::from(first) * step).max(-100.0),
-            high: f64::from(last) * step,
-            ticks,
-        }
-    }
-
-    /// How many samples lie beyond the edges.
-    fn beyond(&self, strip: &Strip) -> usize {
-        let distances = strip
-            .case
-            .samples
-            .iter()
-            .filter_map(|it| strip.distance(it));
-        distances
-            .filter(|distance| self.x(*distance).is_none())
-            .count()
-    }
-
-    /// `None` for what lies beyond the edges.
-    fn x(&self, distance: f64) -> Option<i32> {
-        (self.low..=self.high)
-            .contains(&distance)
-            .then(|| self.clamped(distance))
-    }
-
-    fn clamped(&self, distance: f64) -> i32 {
-        let share = (distance - self.low) / (self.high - self.low);
-        let share = if share.is_nan() {
-            0.0
-        } else {
-            share.clamp(0.0, 1.0)
-        };
-        LANE.0 + (share * f64::from(LANE.1 - LANE.0)).round() as i32
-    }
-
-    fn grid(&self, (top, bottom): (i32, i32)) -> Vec<Mark> {
-        let line = |(value, _): &(f64, String)| {
-            let x = self.clamped(*value);
-            let color = if *value == 0.0 {
-                palette::AXIS
-            } else {
-                palette::GRID
-            };
-            Mark::Path {
-                points: vec![(x, top), (x, bottom)],
-                width: 1,
-                color,
-            }
-        };
-        self.ticks.iter().map(line).collect()
-    }
-
-    fn axis(&self, sheet: &mut Sheet) {
-        let y = sheet.y;
-        sheet.scene.line((LANE.0, y), (LANE.1, y), 1, palette::AXIS);
-        let labels = self
-            .ticks
-            .iter()
-            .map(|(value, label)| (self.clamped(*value), label.clone()));
-        let labels: Vec<(i32, String)> = labels.collect();
-        for (x, _) in &labels {
-            sheet.scene.line((*x, y), (*x, y + 5), 1, palette::AXIS);
-        }
-        tick_labels(&mut sheet.scene, y + 15, &labels);
-        let middle = i32::midpoint(LANE.0, LANE.1);
-        let words = "distance from the case's median speed (%); to the right is faster";
-        let text = Text::new(words, (middle, y + 35), SMALL_SIZE);
-        sheet.scene.text(text.anchored(Anchor::Middle));
-        sheet.y = y + 54;
-    }
-}
-
-/// How far to one side the axis has to reach: to the furthest sample, unless it lies several times as far out as most.
-fn reach(mut distances: Vec<f64>) -> f64 {
-    distances.sort_by(f64::total_cmp);
-    let furthest = distances.last().copied().unwrap_or(0.0);
-    // Not between two samples: of a few the furthest one would count.
-    let usual = distances.get(distances.len().saturating_sub(1) * 3 / 4);
-    let usual = usual.map_or(REACH_MIN, |usual| usual.max(REACH_MIN));
-    furthest.min(6.0 * usual).min(1000.0)
-}
-
-/// The least of 1, 2, 5, 10 times a power of ten that is not below.
-fn step(at_least: f64) -> f64 {
-    let power = 10.0_f64.powf(at_least.max(1e-3).log10().floor());
-    let factors = [1.0, 2.0, 5.0, 10.0];
-    let factor = factors
-        .into_iter()
-        .find(|it| it * power >= at_least * (1.0 - 1e-9));
-    factor.unwrap_or(10.0) * power
-}
-
-fn label(value: f64, step: f64) -> String {
-    if value == 0.0 {
-        return "median".to_owned();
-    }
-    let decimals = (-(step * 1.001).log10().floor()).max(0.0) as usize;
-    let sign = if value < 0.0 { '−' } else { '+' };
-    format!("{sign}{:.decimals$}", value.abs())
-}
-
 /// What the marks mean, only those that there are.
 fn legend(sheet: &mut Sheet, strips: &[Strip]) {
     let y = sheet.y + SMALL_SIZE / 2;
@@ -364,13 +236,21 @@ fn legend(sheet: &mut Sheet, strips: &[Strip]) {
     sheet.y += 26;
 }
 
-fn draw(sheet: &mut Sheet, strip: &Strip, label: &str, scale: &Scale) {
+/// Where the marks of a strip are.
+struct Places {
+    /// Of the samples that are drawn, by their indices.
+    samples: Vec<(usize, Point)>,
+    /// Of the median in the box.
+    median: Point,
+}
+
+fn draw(sheet: &mut Sheet, strip: &Strip, label: &str, scale: &Scale) -> Places {
     heading(sheet, strip, label);
     let scene = &mut sheet.scene;
     let top = sheet.y;
     let box_y = top + STRIP + 4 + BOX / 2;
     scene.marks.extend(scale.grid((top, box_y + BOX / 2 + 4)));
-    draw_samples(scene, strip, top, scale);
+    let samples = draw_samples(scene, strip, top, scale);
     if let Some((low, high)) = strip.quartiles {
         scene.marks.push(Mark::Rect {
             from: (scale.clamped(low), box_y - BOX / 2),
@@ -382,8 +262,8 @@ fn draw(sheet: &mut Sheet, strip: &Strip, label: &str, scale: &Scale) {
         let ends = (scale.clamped(low), scale.clamped(high));
         scene.line((ends.0, box_y), (ends.1, box_y), 4, palette::INK);
     }
+    let x = scale.clamped(0.0);
     if strip.median.is_some() {
-        let x = scale.clamped(0.0);
         scene.line(
             (x, box_y - BOX / 2 - 2),
             (x, box_y + BOX / 2 + 2),
@@ -392,6 +272,52 @@ fn draw(sheet: &mut Sheet, strip: &Strip, label: &str, scale: &Scale) {
         );
     }
     sheet.y = box_y + BOX / 2 + GAP;
+    Places {
+        samples,
+        median: (x, box_y),
+    }
+}
+
+/// What the box says and, where there are not too many, what each sample does.
+fn tell(scene: &mut Scene, strip: &Strip, label: &str, places: &Places, with_samples: bool) {
+    let unit = strip.rate.unit;
+    let count = strip.case.samples.len();
+    for (index, place) in places.samples.iter().filter(|_| with_samples) {
+        let sample = &strip.case.samples[*index];
+        let hint = Hint::of(&[label, &format!("sample {} of {count}", index + 1)]);
+        let hint = match strip.distance(sample) {
+            Some(distance) => hint
+                .value(&strip.figure(strip.rate.of_sample(sample)), unit, None)
+                .also(&from_median(distance)),
+            None => hint,
+        };
+        let hint = if sample.verification.passed {
+            hint
+        } else {
+            hint.also("INVALID")
+        };
+        scene.hint(*place, hint.sentence());
+    }
+    let Some(median) = strip.median else { return };
+    let ends = strip
+        .interval
+        .map(|(low, high)| (strip.figure_at(low), strip.figure_at(high)));
+    let quartiles = strip.quartiles.map_or_else(String::new, |(low, high)| {
+        format!(
+            "middle half {} to {}",
+            strip.figure_at(low),
+            strip.figure_at(high)
+        )
+    });
+    let failed = match strip.failed() {
+        0 => String::new(),
+        failed => format!("{failed} INVALID"),
+    };
+    let hint = Hint::of(&[label, &format!("median of {}", counted(count, "sample"))])
+        .value(&strip.figure(median), unit, ends)
+        .also(&quartiles)
+        .also(&failed);
+    scene.hint(places.median, hint.sentence());
 }
 
 /// What the case is, and its median.
@@ -437,8 +363,9 @@ fn heading(sheet: &mut Sheet, strip: &Strip, label: &str) {
     sheet.y += HEADING;
 }
 
-/// The samples from the top down in their order: what drifts leans to one side.
-fn draw_samples(scene: &mut Scene, strip: &Strip, top: i32, scale: &Scale) {
+/// The samples from the top down in their order: what drifts leans to one side. Returns where they are.
+fn draw_samples(scene: &mut Scene, strip: &Strip, top: i32, scale: &Scale) -> Vec<(usize, Point)> {
+    let mut places = Vec::new();
     let samples = &strip.case.samples;
     let stride = strip.stride();
     let radius = if samples.len() <= 60 { 3 } else { 2 };
@@ -454,16 +381,25 @@ fn draw_samples(scene: &mut Scene, strip: &Strip, top: i32, scale: &Scale) {
         } else {
             palette::BLUE
         };
-        match strip.distance(sample) {
-            Some(distance) => match scale.x(distance) {
-                Some(x) if has_failed => scene.cross((x, y), 4, color),
-                Some(x) => scene.dot((x, y), radius, color),
-                None => beyond(scene, (scale.clamped(distance), y), distance > 0.0, color),
-            },
-            None if has_failed => scene.cross((LANE.0, y), 4, color),
-            None => {}
-        }
+        let x = match strip.distance(sample) {
+            Some(distance) => {
+                let x = scale.clamped(distance);
+                match scale.x(distance) {
+                    Some(_) if has_failed => scene.cross((x, y), 4, color),
+                    Some(_) => scene.dot((x, y), radius, color),
+                    None => beyond(scene, (x, y), distance > 0.0, color),
+                }
+                x
+            }
+            None if has_failed => {
+                scene.cross((LANE.0, y), 4, color);
+                LANE.0
+            }
+            None => continue,
+        };
+        places.push((index, (x, y)));
     }
+    places
 }
 
 fn description(record: &Record, cases: &[Case], strips: &[Strip]) -> String {

@@ -5,6 +5,7 @@
 //! arithmetic.
 
 mod boundaries;
+mod efficiency;
 #[cfg(test)]
 mod tests;
 
@@ -14,12 +15,13 @@ use results::comparability::Means;
 use results::survey::Survey;
 
 use self::boundaries::Boundary;
+use super::hint::{self, HINTS_MAX};
 use super::line_panel::{self, EndLabel, LABEL_ROOM, LinePoint, PLOT, Panel, Vertical};
 use super::names::{self, told};
 use super::points::{self, Point, Subject, exact, figure};
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE};
 use crate::figure::{Figure, Figures, Missing, Table};
-use crate::figures::percent;
+use crate::figures::{counted, percent};
 use crate::plot::axis::Axis;
 use crate::plot::log_axis::LogAxis;
 use crate::plot::palette;
@@ -30,9 +32,10 @@ use crate::slugs::Slugs;
 
 /// More pictures of one kind than this are not looked at.
 const FIGURES_MAX: usize = 12;
-/// The least height of the rates' panel, and the height of the efficiency's.
+/// The least height of the rates' panel.
 const HEIGHT: i32 = 260;
-const EFFICIENCY_HEIGHT: i32 = 130;
+/// What a share of the ideal is called.
+const EFFICIENCY: &str = "efficiency";
 /// The ideal is drawn up to this many times the largest rate; beyond that the rates would lie flat at the foot.
 const IDEAL_MAX: f64 = 2.5;
 /// The least distance of two numbers of threads on a linear axis, as a share of it.
@@ -263,6 +266,7 @@ fn draw(
     }
     draw_ideals(sheet, &panel, &ideals, &mut labels);
     let fitted = names::fitted(libraries, SMALL_SIZE, LABEL_ROOM);
+    let hints_max = hints_max(series);
     for (index, series) in series.iter().enumerate() {
         let style = style(index);
         let points = series.points.iter().map(|point| LinePoint {
@@ -273,6 +277,16 @@ fn draw(
         });
         let points: Vec<LinePoint> = points.collect();
         let end = panel.draw_series(&mut sheet.scene, &points, style);
+        let places = panel.places(&points).into_iter();
+        let told: Vec<_> = places.zip(&series.points).collect();
+        let line = [&*libraries[index], ""];
+        hint::tell(&mut sheet.scene, &told, hints_max, |points| {
+            let hint = points::hint(survey, line, threads_in_words, points);
+            match points {
+                [(_, point)] => hint.share(Some(series.efficiency(point)), EFFICIENCY),
+                _ => hint,
+            }
+        });
         let last = series.points.last().map_or(0.0, |point| point.value);
         let mut lines = vec![(
             format!("{} {}", figure(last), what.subject.unit),
@@ -307,7 +321,17 @@ fn draw(
             .line((x, panel.bottom), (x, panel.bottom + 4), 1, palette::AXIS);
     }
     sheet.y = panel.bottom + 22;
-    draw_efficiency(sheet, &scale, &counts, series, boundaries);
+    efficiency::draw(sheet, &scale, &counts, (series, libraries), boundaries);
+}
+
+/// Hints of a line in each of the two panels.
+fn hints_max(series: &[Series]) -> usize {
+    HINTS_MAX / (2 * series.len().max(1))
+}
+
+/// What tells the points of a line apart.
+fn threads_in_words(point: &Point) -> String {
+    counted(point.threads(), "thread")
 }
 
 /// The ideal: straight up to the physical cores, and on from there, on either kind of axes.
@@ -417,68 +441,6 @@ fn draw_ideals(
             });
         }
     }
-}
-
-fn draw_efficiency(
-    sheet: &mut Sheet,
-    scale: &Scale,
-    counts: &[usize],
-    series: &[Series],
-    boundaries: &[Boundary],
-) {
-    let title = "parallel efficiency, % of the ideal for as many threads";
-    sheet
-        .scene
-        .text(Text::new(title, (MARGIN, sheet.y + 8), SMALL_SIZE));
-    let top = sheet.y + 28;
-    let shares = series
-        .iter()
-        .flat_map(|it| it.points.iter().map(|point| it.efficiency(point)));
-    let panel = Panel {
-        x: scale,
-        y: Vertical::Linear(Axis::up_to(shares.fold(100.0, f64::max).min(1000.0))),
-        top,
-        bottom: top + line_panel::height_for(series.len(), EFFICIENCY_HEIGHT),
-    };
-    boundaries::draw_lines(
-        &mut sheet.scene,
-        boundaries,
-        |value| panel.x(value),
-        (panel.top, panel.bottom),
-    );
-    panel.draw_frame(&mut sheet.scene);
-    let ideal = panel.y(100.0);
-    sheet.scene.dashed(
-        &[(PLOT.0, ideal), (PLOT.1, ideal)],
-        1,
-        palette::AXIS,
-        &[7, 4],
-    );
-    let mut labels = Vec::new();
-    for (index, series) in series.iter().enumerate() {
-        let style = style(index);
-        let points = series.points.iter().map(|point| LinePoint {
-            x: point.threads() as f64,
-            y: series.efficiency(point),
-            interval: None,
-            is_invalid: point.is_invalid(),
-        });
-        let points: Vec<LinePoint> = points.collect();
-        let end = panel.draw_series(&mut sheet.scene, &points, style);
-        let last = points.last().map_or(0.0, |point| point.y);
-        labels.push(EndLabel {
-            from: end,
-            style: Some(style),
-            lines: vec![(percent(last), style.text)],
-        });
-    }
-    panel.draw_labels(&mut sheet.scene, &labels);
-    let title = if scale.is_log() {
-        "threads (logarithmic)"
-    } else {
-        "threads"
-    };
-    sheet.y = panel.draw_x_axis(&mut sheet.scene, &ticks(counts, scale), title) + 14;
 }
 
 /// The numbers of threads, or round ones when there are many.

@@ -4,6 +4,7 @@
 //! There is a panel only for what was read; what was not is said.
 
 mod events;
+mod hints;
 mod panels;
 
 use results::Record;

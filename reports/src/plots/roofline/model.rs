@@ -32,6 +32,15 @@ pub(super) struct Dot<'a> {
     pub(super) gflops: f64,
 }
 
+impl Dot<'_> {
+    /// How far the rate is known.
+    pub(super) fn interval(&self) -> Option<(f64, f64)> {
+        let interval = self.point.row.interval?;
+        let (low, high) = (drawable(interval.low)?, drawable(interval.high)?);
+        (low <= high).then_some((low, high))
+    }
+}
+
 /// A host's roofline for one type of elements.
 pub(super) struct Model<'a> {
     pub(super) dtype: String,

@@ -3,6 +3,7 @@
 use plotters::style::RGBColor;
 
 use super::events::{self, Event, Trace};
+use super::hints;
 use crate::plot::axis::Axis;
 use crate::plot::line_ends::spread;
 use crate::plot::palette;
@@ -210,6 +211,7 @@ fn rate(sheet: &mut Sheet, trace: &Trace) {
     for (point, _) in points.iter().filter(|(_, event)| event.has_failed()) {
         scene.cross(*point, 4, palette::VERMILLION);
     }
+    hints::events(scene, trace, &points);
     for (index, event) in trace.events.iter().enumerate() {
         if event.is_throttled() {
             let (x, y) = (x(trace, index), panel.top - 2);
@@ -264,15 +266,17 @@ fn readings<'a>(
     let scene = &mut sheet.scene;
     panel.warmups(scene, trace);
     panel.span(scene, &span);
-    let points: Vec<Point> = trace
+    let events: Vec<(Point, &Event)> = trace
         .events
         .iter()
         .enumerate()
         .filter_map(|(index, event)| {
             let y = span.position(of(event)?, (panel.bottom, panel.top));
-            Some((x(trace, index), y))
+            Some(((x(trace, index), y), event))
         })
         .collect();
+    hints::events(scene, trace, &events);
+    let points: Vec<Point> = events.iter().map(|(point, _)| *point).collect();
     let last = points.last().copied();
     if points.len() > DOTS_MAX {
         columns(scene, points.into_iter(), color);
@@ -371,6 +375,13 @@ fn others(sheet: &mut Sheet, trace: &Trace) {
         }
         ends.push((name, y, text));
     }
+    let told = spans.iter().filter_map(|span| {
+        let (first, last) = span.events;
+        let (from, to) = (edge(trace, first), edge(trace, last + 1));
+        let y = span.foreign.or(span.steal).and_then(place)?;
+        Some(((i32::midpoint(from, to), y), span))
+    });
+    hints::spans(scene, trace, &told.collect::<Vec<_>>());
     let heights: Vec<i32> = ends.iter().map(|(_, y, _)| *y).collect();
     let middles = spread(&heights, SMALL_SIZE + 3, (panel.top, panel.bottom));
     for ((name, _, color), y) in ends.into_iter().zip(middles) {
