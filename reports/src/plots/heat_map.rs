@@ -11,6 +11,7 @@ use results::comparability::Work;
 use results::survey::Survey;
 
 use super::best::{Best, by_work, variant};
+use super::hint::Hint;
 use super::host_names::HostNames;
 use super::names::{brief, told};
 use super::points::side_name;
@@ -242,13 +243,9 @@ fn figure(survey: &Survey, kind: &Kind, grid: &Grid) -> Figure {
         for (column, n) in sizes.iter().enumerate() {
             let at = (place.left(column), sheet.y);
             draw_cell(&mut sheet.scene, &place, at, grid, (*side, *n), &scale);
-            if let Some(best) = grid.cells.get(&(*side, *n)) {
+            if let Some(hint) = hint(survey, grid, (*side, *n)) {
                 let middle = (at.0 + place.cell.0 / 2, at.1 + place.cell.1 / 2);
-                let n = format!("n = {}", grouped(&n.to_string()));
-                let label = side_name(survey, *side);
-                sheet
-                    .scene
-                    .hint(middle, best.hint(&[&label, &n]).sentence());
+                sheet.scene.hint(middle, hint.sentence());
             }
         }
         sheet.y += place.cell.1;
@@ -264,6 +261,16 @@ fn figure(survey: &Survey, kind: &Kind, grid: &Grid) -> Figure {
         &description(survey, kind, grid, &all_sides),
         table(survey, grid, &all_sizes, &all_sides),
     )
+}
+
+/// A cell in words: its figure in full, and what its lightness says where that is no share of a peak.
+fn hint(survey: &Survey, grid: &Grid, (side, n): (usize, usize)) -> Option<Hint> {
+    let best = grid.cells.get(&(side, n))?;
+    let of_column = grid.share((side, n));
+    let of_column = of_column.filter(|_| !grid.has_peaks() && !best.is_invalid());
+    let size = format!("n = {}", grouped(&n.to_string()));
+    let hint = best.hint(&[&side_name(survey, side), &size]);
+    Some(hint.share(of_column, "of the best at this size"))
 }
 
 /// So many of the sizes that there is room for, evenly chosen, the smallest and the largest among them.

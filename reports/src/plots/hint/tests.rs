@@ -189,6 +189,18 @@ fn ranked_hosts_and_cells_are_told_in_full() {
         measured,
         &["epyc-rack3-17, n = 500: 3652 GFLOPS (3648 to 3744), 55 % of peak, ".to_owned()],
     );
+
+    // Where there is no peak the cell shows another share, which is told, too.
+    let fast = examples::Example::new("fast", 4, 50.0);
+    let mut slow = examples::Example::new("slow", 4, 25.0);
+    slow.has_limits = false;
+    let survey = examples::survey_of(vec![fast.record(1), slow.record(1)]);
+    let figure = &heat_map::figures(&survey).unwrap()[0];
+    let told = hints(figure)[7];
+    assert!(
+        told.starts_with("slow, n = 100: ") && told.contains(", 50 % of the best at this size"),
+        "{told}"
+    );
 }
 
 /// Each sample and the box of each case; of too many samples the boxes alone.
