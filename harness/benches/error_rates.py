@@ -249,6 +249,15 @@ def upper_bound(hits, tries, confidence=0.95):
     return low
 
 
+# By the noise that a gate met, in percent.
+NOISE_CLASSES = (("noise below 1 %", 0.0, 1.0), ("noise of 1 to 3 %", 1.0, 3.0), ("noise above 3 %", 3.0, math.inf))
+
+
+def noise_of(gate):
+    """The noise that the gate itself found, in percent; that of a gate without enough blocks to tell is above all."""
+    return 100 * gate["ratio"]["noise_floor"] if gate["ratio"] else 1e9
+
+
 def report(arguments):
     kinds = collections.defaultdict(list)
     for gate in (gate for path in arguments.files for gate in read(path)):
@@ -264,6 +273,10 @@ def report(arguments):
                 f"    ratio, median {statistics.median(ratios):.4f} ({min(ratios):.4f} to {max(ratios):.4f}); noise {statistics.median(noise):.1f} %;"
                 f" threshold {statistics.median(limits):.1f} %; {statistics.median(gate['elapsed_s'] for gate in gates):.0f} s"
             )
+        for name, least, most in NOISE_CLASSES:
+            verdicts = collections.Counter(gate["verdict"] for gate in gates if least <= noise_of(gate) < most)
+            if verdicts:
+                print(f"    bench check, {name:21} " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())))
         history, found = [], []
         for gate in gates:
             raised = alarms(gate, history)
