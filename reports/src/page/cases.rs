@@ -9,7 +9,7 @@ use results::survey::Survey;
 
 use super::cut;
 use super::grid::{Cell, Grid, Head, Line, More, left_out};
-use super::states::{self, States};
+use super::states::{Room, States};
 use crate::Rate;
 use crate::compare::rows::{COLUMNS, Column, legend};
 use crate::compare::sentences;
@@ -34,6 +34,7 @@ pub(super) struct CaseTable {
 /// One table for each group of several rows; then, by unit, those of all groups that one host alone has.
 pub(super) fn tables(states: &States, anchors: &mut Slugs) -> Vec<CaseTable> {
     let mut room = ROWS_MAX;
+    let mut lines = Room::new();
     let mut tables = Vec::new();
     let groups = states.survey.comparison.groups.iter();
     let (alone, shared): (Vec<Folded>, Vec<Folded>) = groups
@@ -53,7 +54,9 @@ pub(super) fn tables(states: &States, anchors: &mut Slugs) -> Vec<CaseTable> {
                 id: anchors.take(&format!("case {title}")),
                 label: format!("Case {}: {title}", tables.len() + 1),
                 columns: COLUMNS.iter().map(|column| head(*column, group)).collect(),
-                rows: rows.map(|row| line(states, group, row, &COLUMNS)).collect(),
+                rows: rows
+                    .map(|row| line(states, group, row, &COLUMNS, &mut lines))
+                    .collect(),
                 is_filtered: true,
                 notes,
             },
@@ -61,7 +64,7 @@ pub(super) fn tables(states: &States, anchors: &mut Slugs) -> Vec<CaseTable> {
             title,
         });
     }
-    tables.extend(of_one_host(states, &alone, room, anchors));
+    tables.extend(of_one_host(states, &alone, (room, lines), anchors));
     tables
 }
 
@@ -128,7 +131,7 @@ const ALONE: [Column; 6] = [
 fn of_one_host(
     states: &States,
     groups: &[Folded],
-    mut room: usize,
+    (mut room, mut lines): (usize, Room),
     anchors: &mut Slugs,
 ) -> Vec<CaseTable> {
     let unit = |group: &Group| Rate::new(group.flop, group.bytes).unit;
@@ -147,14 +150,15 @@ fn of_one_host(
                 title: "case".to_owned(),
                 is_number: false,
             });
-            let rows = groups[..shown].iter().flat_map(|folded| {
+            // Each of them has one row.
+            let rows = groups[..shown].iter().filter_map(|folded| {
                 let title = cut(&sentences::title(folded.group), 300);
-                folded.rows.iter().map(move |row| {
-                    let mut line = line(states, folded.group, row, &ALONE);
-                    line.cells.insert(0, Cell::text(title.clone()));
-                    line
-                })
+                let row = folded.rows.first()?;
+                let mut line = line(states, folded.group, row, &ALONE, &mut lines);
+                line.cells.insert(0, Cell::text(title).of_class("case"));
+                Some(line)
             });
+            let rows = rows.collect();
             CaseTable {
                 grid: Grid {
                     id: anchors.take(&title),
@@ -162,7 +166,7 @@ fn of_one_host(
                     columns: case
                         .chain(ALONE.iter().map(|column| head(*column, groups[0].group)))
                         .collect(),
-                    rows: rows.collect(),
+                    rows,
                     is_filtered: true,
                     notes: left_out(groups.len(), shown, "cases", ""),
                 },
@@ -180,7 +184,13 @@ fn head(column: Column, group: &Group) -> Head {
     }
 }
 
-fn line(states: &States, group: &Group, folded: &FoldedRow, columns: &[Column]) -> Line {
+fn line(
+    states: &States,
+    group: &Group,
+    folded: &FoldedRow,
+    columns: &[Column],
+    lines: &mut Room,
+) -> Line {
     let comparison = &states.survey.comparison;
     let row = folded.row;
     let cells = columns.iter().map(|column| {
@@ -209,12 +219,12 @@ fn line(states: &States, group: &Group, folded: &FoldedRow, columns: &[Column]) 
     });
     Line {
         cells: cells.collect(),
-        more: (!folded.earlier.is_empty()).then(|| earlier_states(states, group, folded)),
+        more: (!folded.earlier.is_empty()).then(|| earlier_states(states, group, folded, lines)),
     }
 }
 
 /// What the earlier states did.
-fn earlier_states(states: &States, group: &Group, folded: &FoldedRow) -> More {
+fn earlier_states(states: &States, group: &Group, folded: &FoldedRow, lines: &mut Room) -> More {
     let comparison = &states.survey.comparison;
     let cell =
         |row: &Row, column: Column| column.cell(comparison, group, row).trim_end().to_owned();
@@ -231,7 +241,8 @@ fn earlier_states(states: &States, group: &Group, folded: &FoldedRow) -> More {
         }
         _ => String::new(),
     };
-    let items = rows().take(states::LISTED_MAX).map(|row| {
+    let (shown, said) = lines.earlier(folded.earlier.len(), "state");
+    let items = rows().take(shown).map(|row| {
         let mut parts = vec![
             states.days(row.side),
             format!("{} {unit}", cell(row, Column::Median)),
@@ -248,10 +259,7 @@ fn earlier_states(states: &States, group: &Group, folded: &FoldedRow) -> More {
         cut(&parts.join(" · "), 400)
     });
     More {
-        summary: format!(
-            "and {}{range}",
-            states::earlier(folded.earlier.len(), "state")
-        ),
+        summary: format!("{said}{range}"),
         whose: format!(
             "{}, {}",
             states.name(folded.row.side),

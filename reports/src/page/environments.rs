@@ -73,7 +73,7 @@ fn side_by_side(states: &States, facts: &[Told], anchors: &mut Slugs) -> Environ
         let differs = told.differs();
         let class = if differs { "differs" } else { "" };
         let marks = [
-            Cell::text(fact.name).of_class("name"),
+            Cell::text(fact.name).of_class("name brief"),
             Cell::text(if differs { "≠ differs" } else { "yes" }).of_class(class),
         ];
         let values = told.now.iter().zip(&told.before).map(|(value, before)| {
@@ -107,7 +107,7 @@ fn differing(states: &States, facts: &[Told], anchors: &mut Slugs) -> Environmen
     let rows = differing.into_iter().map(|(fact, told)| {
         let values = values(states, told);
         Line::of(vec![
-            Cell::text(fact.name).of_class("name"),
+            Cell::text(fact.name).of_class("name brief"),
             Cell::number(values.len().to_string(), Some(values.len() as f64)),
             Cell::text(cut(&sentence(states, told, &values), 1000)),
         ])
@@ -133,7 +133,7 @@ fn differing(states: &States, facts: &[Told], anchors: &mut Slugs) -> Environmen
 /// A value, and the newest sides of the machines that have it.
 type Value<'a> = (&'a str, Vec<usize>);
 
-/// The values that a fact has now, the most frequent first.
+/// The values that a fact has now, the most frequent first and what is not known last.
 fn values<'a>(states: &States, told: &'a Told) -> Vec<Value<'a>> {
     let mut values: Vec<Value> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
@@ -144,7 +144,7 @@ fn values<'a>(states: &States, told: &'a Told) -> Vec<Value<'a>> {
             None => values.push((value, vec![machine.newest()])),
         }
     }
-    values.sort_by_key(|(_, sides)| std::cmp::Reverse(sides.len()));
+    values.sort_by_key(|(value, sides)| (value.is_empty(), std::cmp::Reverse(sides.len())));
     values
 }
 

@@ -6,7 +6,7 @@ use results::survey::Host;
 
 use super::grid::{Cell, Grid, Line, More, heads, left_out};
 use super::short;
-use super::states::{self, States};
+use super::states::{Room, States};
 use crate::Rate;
 use crate::figures::{beside, counted, percent};
 use crate::slugs::Slugs;
@@ -32,15 +32,19 @@ pub(super) fn table(states: &States, anchors: &mut Slugs) -> Grid {
         }
     }
     let machines = states.machines.iter().enumerate().take(HOSTS_MAX);
+    let mut room = Room::new();
     let rows = machines.map(|(index, machine)| {
         let side = machine.newest();
         let name = states.machine_name(index);
         let earlier = machine.earlier();
-        let more = (!earlier.is_empty()).then(|| More {
-            summary: format!("and {}", states::earlier(earlier.len(), "state")),
-            whose: name.clone(),
-            items: items(states, side, earlier, &best),
-            is_printed: true,
+        let more = (!earlier.is_empty()).then(|| {
+            let (shown, summary) = room.earlier(earlier.len(), "state");
+            More {
+                summary,
+                whose: name.clone(),
+                items: items(states, side, &earlier[..shown], &best),
+                is_printed: true,
+            }
         });
         Line {
             cells: cells(name, &survey.hosts[side], best[side]),
@@ -97,10 +101,9 @@ fn items(states: &States, newest: usize, earlier: &[usize], best: &[Best]) -> Ve
         parts.retain(|part| !part.is_empty());
         parts.join(" · ")
     };
-    let told = earlier.iter().take(states::LISTED_MAX);
     let newest = super::label(states.survey, newest);
     std::iter::once(format!("above: {newest}"))
-        .chain(told.map(|side| of(*side)))
+        .chain(earlier.iter().map(|side| of(*side)))
         .collect()
 }
 

@@ -7,14 +7,13 @@ use results::samples_digest::Seal;
 use results::survey::{HostRun, Machine};
 
 use super::grid::{Cell, Grid, Line, More, heads, left_out as not_shown};
-use super::states::{self, States};
+use super::states::{Room, States};
 use super::{PageData, cut, short};
 use crate::compare::sentences;
 use crate::figures::counted;
 use crate::slugs::Slugs;
 
-/// Records that a page lists, and hosts.
-const RECORDS_MAX: usize = 2000;
+/// Hosts that a page lists.
 const HOSTS_MAX: usize = 1000;
 
 /// What ran on each host, and each record.
@@ -41,10 +40,11 @@ fn build(states: &States, side: usize) -> [String; 3] {
 
 fn software(states: &States, anchors: &mut Slugs) -> Grid {
     let machines = states.machines.iter().enumerate().take(HOSTS_MAX);
+    let mut room = Room::new();
     let rows = machines.map(|(index, machine)| {
         let name = states.machine_name(index);
         let newest = build(states, machine.newest());
-        let more = other_builds(states, machine, &newest, &name);
+        let more = other_builds(states, machine, &newest, &name, &mut room);
         let [version, commit, bundle] = newest;
         let bundle = match &*bundle {
             "" => Cell::text(NO_BUNDLE),
@@ -81,6 +81,7 @@ fn other_builds(
     machine: &Machine,
     newest: &[String; 3],
     name: &str,
+    room: &mut Room,
 ) -> Option<More> {
     let builds = machine
         .earlier()
@@ -90,7 +91,11 @@ fn other_builds(
         builds.filter(|(_, build)| build != newest).collect();
     // States of one build that are neighbours are told of once.
     others.dedup_by(|a, b| a.1 == b.1);
-    let items = others.iter().take(states::LISTED_MAX).map(|(side, build)| {
+    if others.is_empty() {
+        return None;
+    }
+    let (shown, summary) = room.earlier(others.len(), "build");
+    let items = others.iter().take(shown).map(|(side, build)| {
         let [version, commit, bundle] = build;
         let mut parts = vec![states.days(*side), format!("bench {version}")];
         if !commit.is_empty() {
@@ -101,8 +106,8 @@ fn other_builds(
         }
         parts.join(" · ")
     });
-    (!others.is_empty()).then(|| More {
-        summary: format!("and {}", states::earlier(others.len(), "build")),
+    Some(More {
+        summary,
         whose: name.to_owned(),
         items: items.collect(),
         is_printed: false,
@@ -125,7 +130,7 @@ fn records(states: &States, anchors: &mut Slugs) -> Grid {
     // The newest first; equal times in the order of hosts.
     of_machines.sort_by(|(_, a), (_, b)| b[0].started_utc.cmp(&a[0].started_utc));
     let count = of_machines.len();
-    let mut room = RECORDS_MAX;
+    let mut room = Room::new();
     let rows = of_machines.into_iter().take(HOSTS_MAX).map(|(name, runs)| {
         let more = earlier_records(&name, &runs[1..], &mut room);
         Line {
@@ -179,9 +184,11 @@ fn record(name: String, run: &HostRun) -> Vec<Cell> {
 }
 
 /// The records before the newest of a host, as many as there is room for.
-fn earlier_records(name: &str, runs: &[&HostRun], room: &mut usize) -> Option<More> {
-    let shown = runs.len().min(*room).min(states::LISTED_MAX);
-    *room -= shown;
+fn earlier_records(name: &str, runs: &[&HostRun], room: &mut Room) -> Option<More> {
+    if runs.is_empty() {
+        return None;
+    }
+    let (shown, said) = room.earlier(runs.len(), "record");
     let invalid = runs.iter().filter(|run| run.grade == Grade::Invalid);
     let unsealed = runs.iter().filter(|run| digest(run).is_none());
     let marked = [
@@ -194,12 +201,7 @@ fn earlier_records(name: &str, runs: &[&HostRun], room: &mut usize) -> Option<Mo
         .collect();
     let marks = match marks.len() {
         0 => String::new(),
-        _ => format!(" ({})", marks.join(", ")),
-    };
-    let listed = if shown < runs.len() {
-        format!(", the newest {shown} of which are listed")
-    } else {
-        String::new()
+        _ => format!(", {}", marks.join(", ")),
     };
     let items = runs[..shown].iter().map(|run| {
         let digest = digest(run).map_or_else(
@@ -210,11 +212,8 @@ fn earlier_records(name: &str, runs: &[&HostRun], room: &mut usize) -> Option<Mo
         let path = cut(&run.path.to_string_lossy(), 300);
         format!("{begun} · {grade} · {id} · {digest} · {path}")
     });
-    (!runs.is_empty()).then(|| More {
-        summary: format!(
-            "and {}{marks}{listed}",
-            counted(runs.len(), "earlier record")
-        ),
+    Some(More {
+        summary: format!("{said}{marks}"),
         whose: name.to_owned(),
         items: items.collect(),
         is_printed: false,

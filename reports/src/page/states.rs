@@ -1,13 +1,15 @@
 //! Machines whose software or settings changed: each is shown in its newest state, with the earlier ones folded below it.
 
+use std::collections::HashMap;
+
 use results::environment::FACTS;
 use results::survey::{Machine, Survey};
 
-use super::{cut, label};
+use super::{cut, label, short};
 use crate::figures::counted;
 
 /// Earlier states, records or figures of one machine that are listed below it.
-pub(super) const LISTED_MAX: usize = 50;
+const LISTED_MAX: usize = 50;
 
 /// Facts in which a state differs that are told, and letters of each: this stands in a line.
 const FACTS_MAX: usize = 5;
@@ -20,6 +22,8 @@ pub(super) struct States<'a> {
     machine_of: Vec<usize>,
     /// The place of each side among those of its machine, 0 for the newest.
     age: Vec<usize>,
+    /// How many machines have a name.
+    namesakes: HashMap<&'a str, usize>,
 }
 
 impl<'a> States<'a> {
@@ -33,11 +37,17 @@ impl<'a> States<'a> {
                 age[side] = place;
             }
         }
+        let mut namesakes: HashMap<&str, usize> = HashMap::new();
+        for machine in &machines {
+            let hostname = survey.hostname(machine.newest());
+            *namesakes.entry(hostname).or_insert(0) += 1;
+        }
         Self {
             survey,
             machines,
             machine_of,
             age,
+            namesakes,
         }
     }
 
@@ -70,10 +80,21 @@ impl<'a> States<'a> {
     /// What a machine is called whatever its state.
     pub(super) fn machine_name(&self, machine: usize) -> String {
         let newest = self.machines[machine].newest();
-        match self.survey.hostname(newest) {
-            "" => "unnamed host".to_owned(),
-            _ if self.machines[machine].earlier().is_empty() => label(self.survey, newest),
-            name => super::short(name),
+        if self.machines[machine].earlier().is_empty() {
+            return label(self.survey, newest);
+        }
+        let hostname = self.survey.hostname(newest);
+        let name = match hostname {
+            "" => "unnamed host",
+            name => name,
+        };
+        if self.namesakes[hostname] > 1 {
+            short(&format!(
+                "{name} ({})",
+                self.survey.hosts[newest].newest.cpu_model
+            ))
+        } else {
+            short(name)
         }
     }
 
@@ -158,12 +179,28 @@ impl<'a> States<'a> {
     }
 }
 
-/// `1 earlier state`, `19 earlier states, the newest 50 of which are listed`.
-pub(super) fn earlier(count: usize, noun: &str) -> String {
-    let listed = if count > LISTED_MAX {
-        format!(", the newest {LISTED_MAX} of which are listed")
-    } else {
-        String::new()
-    };
-    format!("{}{listed}", counted(count, &format!("earlier {noun}")))
+/// How many more folded lines a table holds.
+pub(super) struct Room(usize);
+
+impl Room {
+    /// Folded lines of a table.
+    const LINES_MAX: usize = 2000;
+
+    pub(super) fn new() -> Self {
+        Self(Self::LINES_MAX)
+    }
+
+    /// How many of so many lines of one row are listed, and what is said of them: `and 1 earlier state`, or
+    /// `and 70 earlier states (50 listed)`.
+    pub(super) fn earlier(&mut self, count: usize, noun: &str) -> (usize, String) {
+        let shown = count.min(LISTED_MAX).min(self.0);
+        self.0 -= shown;
+        let noun = counted(count, &format!("earlier {noun}"));
+        let said = if shown < count {
+            format!("and {noun} ({shown} listed)")
+        } else {
+            format!("and {noun}")
+        };
+        (shown, said)
+    }
 }

@@ -347,6 +347,25 @@ fn a_few_states_are_one_row_of_hosts_and_several_of_cases() {
 }
 
 #[test]
+fn machines_of_one_name_are_several() {
+    let mut records = of_commits(8);
+    for record in records.iter_mut().skip(4) {
+        "another processor".clone_into(&mut record.host.cpu.model);
+    }
+    let page = check(&page(records));
+    let names = texts(&page, "#hosts table td.name");
+    assert_eq!(names.len(), 3);
+    assert!(names[0].starts_with("ci ("), "{names:?}");
+    assert_eq!(names[1..], ["ci (another processor)", "epyc"]);
+    let summaries = texts(&page, "#table-of-hosts summary");
+    assert!(
+        summaries
+            .iter()
+            .all(|it| it.starts_with("and 3 earlier states of ci ("))
+    );
+}
+
+#[test]
 fn many_earlier_states_are_cut_with_a_sentence() {
     let mut records = of_commits(23);
     for minute in 0..60 {
@@ -358,10 +377,7 @@ fn many_earlier_states_are_cut_with_a_sentence() {
     }
     let page = check(&page(records));
     let summaries = texts(&page, "#table-of-hosts summary");
-    assert_eq!(
-        summaries,
-        ["and 82 earlier states, the newest 50 of which are listed of ci"]
-    );
+    assert_eq!(summaries, ["and 82 earlier states (50 listed) of ci"]);
     assert_eq!(texts(&page, "#table-of-hosts li").len(), 51);
 }
 
