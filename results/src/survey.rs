@@ -244,7 +244,7 @@ impl Survey {
         self.machines().iter().map(Machine::newest).collect()
     }
 
-    /// The same without the figures of all but the newest state of each host that has more than [`STATES_MAX`], as one that was
+    /// The same without the figures and limits of all but the newest state of each host that has more than [`STATES_MAX`], as one that was
     /// measured at each of its commits; the reference keeps its figures.
     pub fn newest_states(&self) -> Cow<'_, Self> {
         let reference = self.comparison.reference;
@@ -264,6 +264,9 @@ impl Survey {
         kept.comparison
             .groups
             .retain(|group| !group.rows.is_empty());
+        for side in left_out {
+            kept.hosts[side].limits = None;
+        }
         Cow::Owned(kept)
     }
 }

@@ -177,7 +177,7 @@ fn record(name: String, run: &HostRun) -> Vec<Cell> {
         Cell::text(name).of_class("name"),
         Cell::text(begun(run)),
         Cell::text(run.grade.to_string()).of_class(if is_invalid { "bad" } else { "brief" }),
-        Cell::text(short(&run.id)).of_class("digest"),
+        Cell::text(short(&run.id)).of_class("digest brief"),
         digest,
         Cell::text(cut(&run.path.to_string_lossy(), 300)).of_class("path"),
     ]

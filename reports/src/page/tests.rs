@@ -58,7 +58,6 @@ fn page(records: Vec<Record>) -> String {
     let newest: Vec<Record> = records.iter().take(2).cloned().collect();
     let survey = survey_of(records);
     let kinds = kinds::kinds(&Material {
-        survey: &survey,
         side_by_side: &survey.newest_states(),
         newest: &newest,
         comparisons: &[],
