@@ -35,7 +35,6 @@ pub fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let comparisons: Vec<_> = material.comparisons.iter().map(|it| it.1.clone()).collect();
     let side_by_side = material.survey.newest_states();
     let kinds = kinds::kinds(&kinds::Material {
-        survey: &material.survey,
         side_by_side: &side_by_side,
         newest: &material.newest,
         comparisons: &comparisons,

@@ -50,10 +50,26 @@ pub(crate) fn of_check(value: f64) -> String {
 
 /// A share in percent: one decimal while it is small, none when it is not.
 pub(crate) fn percent(value: f64) -> String {
-    if value.abs() < 9.95 {
+    let text = if value.abs() < 9.95 {
         format!("{value:.1} %")
     } else {
         format!("{value:.0} %")
+    };
+    without_sign_of_zero(text)
+}
+
+/// A difference with one decimal and its sign, for example one in percent; what is rounded to nothing has no sign.
+pub(crate) fn difference(value: f64) -> String {
+    without_sign_of_zero(format!("{value:+.1}"))
+}
+
+/// `0.0` for `-0.0` and `+0.0`: nothing is neither less nor more.
+fn without_sign_of_zero(text: String) -> String {
+    match text.strip_prefix(['-', '+']) {
+        Some(rest) if rest.starts_with('0') && !rest.contains(|c| ('1'..='9').contains(&c)) => {
+            rest.to_owned()
+        }
+        _ => text,
     }
 }
 
@@ -123,6 +139,23 @@ mod tests {
             (0.0, "0"),
         ] {
             assert_eq!(of_check(value), expected);
+        }
+    }
+
+    #[test]
+    fn zero_has_no_sign() {
+        for (value, share, shown) in [
+            (-0.0, "0.0 %", "0.0"),
+            (-0.04, "0.0 %", "0.0"),
+            (0.04, "0.0 %", "0.0"),
+            (-0.06, "-0.1 %", "-0.1"),
+            (0.06, "0.1 %", "+0.1"),
+            (-10.2, "-10 %", "-10.2"),
+            (f64::NAN, "NaN %", "NaN"),
+            (f64::NEG_INFINITY, "-inf %", "-inf"),
+        ] {
+            assert_eq!(percent(value), share);
+            assert_eq!(difference(value), shown);
         }
     }
 

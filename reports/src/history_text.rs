@@ -224,7 +224,7 @@ pub(crate) fn percent(change: &Change) -> String {
 }
 
 pub(crate) fn interval(change: &Change) -> String {
-    let share = |ratio: f64| format!("{:+.1}", 100.0 * (ratio - 1.0));
+    let share = |ratio: f64| figures::difference(100.0 * (ratio - 1.0));
     format!(
         "{} to {} %",
         share(change.at.ratio_low),

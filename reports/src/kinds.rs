@@ -11,9 +11,7 @@ use crate::{history_plot, plots};
 /// What pictures are made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Material<'a> {
-    /// The records, host by host.
-    pub survey: &'a Survey,
-    /// The same for pictures that lay hosts side by side: of a host in many states its newest ([`Survey::newest_states`]).
+    /// The records, host by host; of a host in many states its newest ([`Survey::newest_states`]): only the history shows all.
     pub side_by_side: &'a Survey,
     /// The newest record of each of a few hosts, in full.
     pub newest: &'a [Record],
@@ -66,12 +64,11 @@ pub fn kinds(material: &Material) -> Vec<Kind> {
 ///
 /// Why there are none: which data they would need.
 pub fn figures(name: &str, material: &Material) -> Figures {
-    let survey = material.survey;
     match name {
         "by-size" => plots::by_size::figures(material.side_by_side),
-        "scaling" => plots::scaling::figures(survey),
+        "scaling" => plots::scaling::figures(material.side_by_side),
         "energy" => plots::energy::figures(material.side_by_side),
-        "roofline" => plots::roofline::figures(survey),
+        "roofline" => plots::roofline::figures(material.side_by_side),
         "samples" => plots::samples::figures(material.newest),
         "trace" => plots::trace::figures(material.newest),
         "ratios" => plots::ratios::figures(material.comparisons),

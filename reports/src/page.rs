@@ -11,13 +11,13 @@ mod grid;
 mod hosts;
 mod pictures;
 mod provenance;
+mod states;
 mod style;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod warnings;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 
 use askama::Template;
@@ -35,6 +35,8 @@ use self::changes::Changes;
 use self::environments::Environments;
 use self::grid::Grid;
 use self::pictures::Pictures;
+use self::provenance::NotCompared;
+use self::states::States;
 use self::summary::Summary;
 use crate::slugs::Slugs;
 
@@ -85,6 +87,7 @@ pub fn html(data: &PageData) -> Result<String, PageError> {
     for reserved in RESERVED {
         anchors.take(reserved);
     }
+    let states = States::of(data.survey);
     let style = style::style();
     let page = Page {
         policy: style::policy(&style, style::SCRIPT),
@@ -94,18 +97,20 @@ pub fn html(data: &PageData) -> Result<String, PageError> {
         title: data
             .title
             .map_or_else(|| "Benchmark report".to_owned(), clean),
-        lead: lead(data.survey),
-        summary: summary::summary(data),
+        lead: lead(&states),
+        summary: summary::summary(data, &states),
         pictures: pictures::pictures(data.kinds, &mut anchors)?,
-        hosts: hosts::table(data.survey, &mut anchors),
-        cases: cases::tables(data.survey, &mut anchors),
+        hosts: hosts::table(&states, &mut anchors),
+        has_earlier_states: states.machines.len() < data.survey.hosts.len(),
+        cases: cases::tables(&states, &mut anchors),
         case_notes: cases::notes(data.survey),
         changes: changes::changes(data, &mut anchors),
-        environments: environments::environments(data.survey, &mut anchors),
-        warnings: warnings::table(data.survey, &mut anchors),
-        provenance: provenance::tables(data.survey, &mut anchors),
-        again: again::again(data),
+        environments: environments::environments(&states, &mut anchors),
+        warnings: warnings::table(&states, &mut anchors),
+        provenance: provenance::tables(&states, &mut anchors),
+        again: again::again(data, &states),
         left_out: provenance::left_out(data),
+        not_compared: provenance::not_compared(&states),
     };
     let mut html = page.render()?;
     // Templates end without one.
@@ -143,6 +148,7 @@ struct Page {
     summary: Summary,
     pictures: Pictures,
     hosts: Grid,
+    has_earlier_states: bool,
     cases: Vec<CaseTable>,
     case_notes: Vec<String>,
     changes: Changes,
@@ -151,10 +157,12 @@ struct Page {
     provenance: Vec<Grid>,
     again: Vec<again::Command>,
     left_out: Vec<String>,
+    not_compared: Option<NotCompared>,
 }
 
 /// What the page is of, for example `7 hosts in 9 states, 43 runs from 2026-01-01 to 2026-02-01`.
-fn lead(survey: &Survey) -> String {
+fn lead(states: &States) -> String {
+    let survey = states.survey;
     let runs = || survey.hosts.iter().flat_map(|host| &host.runs);
     let days = runs().map(|run| run.started_utc.as_str());
     let (first, last) = (days.clone().min(), days.max());
@@ -168,14 +176,12 @@ fn lead(survey: &Survey) -> String {
         1 => "1 run".to_owned(),
         count => format!("{} runs", grouped(&count.to_string())),
     };
-    let names: HashSet<&str> = (0..survey.hosts.len())
-        .map(|side| survey.hostname(side))
-        .collect();
+    let machines = states.machines.len();
     let states = match survey.hosts.len() {
-        count if count == names.len() => String::new(),
+        count if count == machines => String::new(),
         count => format!(" in {count} states"),
     };
-    format!("{}{states}, {runs}{when}", counted(names.len(), "host"))
+    format!("{}{states}, {runs}{when}", counted(machines, "host"))
 }
 
 /// The name of a side, as it is shown.

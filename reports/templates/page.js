@@ -18,6 +18,13 @@
     return sign * (x - y);
   };
 
+  // What is folded below a row goes where it goes.
+  const mains = (body) => [...body.rows].filter((row) => !row.classList.contains("more"));
+  const below = (row) => {
+    const next = row.nextElementSibling;
+    return next && next.classList.contains("more") ? [next] : [];
+  };
+
   const sort = (table, header) => {
     const column = header.cellIndex;
     const isNumber = header.classList.contains("number");
@@ -30,13 +37,13 @@
     header.setAttribute("aria-sort", direction);
     const sign = direction === "ascending" ? 1 : -1;
     const body = table.tBodies[0];
-    const rows = [...body.rows];
-    rows.sort((a, b) => compare(a, b, column, sign, isNumber));
-    body.append(...rows);
+    const rows = mains(body).map((row) => [row, ...below(row)]);
+    rows.sort(([a], [b]) => compare(a, b, column, sign, isNumber));
+    body.append(...rows.flat());
   };
 
   for (const table of document.querySelectorAll("table[data-sort]")) {
-    if (table.tBodies[0].rows.length < 2) continue;
+    if (mains(table.tBodies[0]).length < 2) continue;
     for (const header of table.tHead.rows[0].cells) {
       const button = document.createElement("button");
       button.type = "button";
@@ -51,19 +58,21 @@
   const count = document.getElementById("filter-count");
   let rows = null;
   const collect = () =>
-    [...document.querySelectorAll("table[data-filter] tbody tr")].map((row) => {
+    [...document.querySelectorAll("table[data-filter] tbody")].flatMap(mains).map((row) => {
       const group = row.closest("[data-case]");
-      const words = `${group ? group.dataset.case : ""} ${[...row.cells].map(text).join(" ")}`;
-      return { row, group, words: words.toLowerCase() };
+      const together = [row, ...below(row)];
+      const cells = together.flatMap((it) => [...it.cells]);
+      const words = `${group ? group.dataset.case : ""} ${cells.map(text).join(" ")}`;
+      return { together, group, words: words.toLowerCase() };
     });
   const filter = () => {
     rows = rows || collect();
     const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     const groups = new Map();
     let shown = 0;
-    for (const { row, group, words } of rows) {
+    for (const { together, group, words } of rows) {
       const isShown = wanted.every((word) => words.includes(word));
-      row.hidden = !isShown;
+      for (const row of together) row.hidden = !isShown;
       shown += isShown;
       if (group) groups.set(group, groups.get(group) || isShown);
     }

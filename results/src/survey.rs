@@ -4,7 +4,7 @@
 //! are, from when to when it was measured, and with what.
 
 use std::borrow::{Borrow, Cow};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::compare::{self, CompareError, Comparison, Request, Row, Run};
@@ -81,6 +81,35 @@ pub struct Survey {
     pub hosts: Vec<Host>,
     /// How many records there are.
     pub records: usize,
+}
+
+/// A machine with its states: the same host, whose software or settings changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Its sides, the newest first; at least one.
+    states: Vec<usize>,
+}
+
+impl Machine {
+    /// The side that was measured last.
+    pub fn newest(&self) -> usize {
+        self.states[0]
+    }
+
+    /// The other sides, the newest first.
+    pub fn earlier(&self) -> &[usize] {
+        &self.states[1..]
+    }
+
+    /// Its sides, the newest first.
+    pub fn states(&self) -> &[usize] {
+        &self.states
+    }
+
+    /// Whether it has more than [`STATES_MAX`].
+    pub fn has_many_states(&self) -> bool {
+        self.states.len() > STATES_MAX
+    }
 }
 
 /// One host in one state.
@@ -177,52 +206,66 @@ impl Survey {
         })
     }
 
+    /// The machines that the sides are states of, in the order of their first sides. What has the same name and another processor
+    /// is another machine.
+    pub fn machines(&self) -> Vec<Machine> {
+        let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+        let mut states: Vec<Vec<usize>> = Vec::new();
+        for (side, host) in self.hosts.iter().enumerate() {
+            let key = (self.hostname(side), host.newest.cpu_model.as_str());
+            let place = *places.entry(key).or_insert(states.len());
+            match states.get_mut(place) {
+                Some(sides) => sides.push(side),
+                None => states.push(vec![side]),
+            }
+        }
+        let started = |side: &usize| self.hosts[*side].newest.started_utc.as_str();
+        for sides in &mut states {
+            // Of equal times the one that was named first.
+            sides.sort_by(|a, b| started(b).cmp(started(a)));
+        }
+        states
+            .into_iter()
+            .map(|states| Machine { states })
+            .collect()
+    }
+
     /// Hosts with more than [`STATES_MAX`] states, with their number.
     pub fn hosts_of_many_states(&self) -> Vec<(&str, usize)> {
-        let mut states: BTreeMap<&str, usize> = BTreeMap::new();
-        for side in 0..self.hosts.len() {
-            *states.entry(self.hostname(side)).or_insert(0) += 1;
-        }
-        let many = states.into_iter().filter(|(_, count)| *count > STATES_MAX);
-        many.collect()
+        let machines = self.machines().into_iter();
+        let many = machines.filter(Machine::has_many_states);
+        many.map(|machine| (self.hostname(machine.newest()), machine.states.len()))
+            .collect()
     }
 
     /// The newest state of each host, in the order of the hosts' first states.
     pub fn newest_sides(&self) -> Vec<usize> {
-        let started = |side: usize| &self.hosts[side].newest.started_utc;
-        let mut places: HashMap<&str, usize> = HashMap::new();
-        let mut newest: Vec<usize> = Vec::new();
-        for side in 0..self.hosts.len() {
-            let place = *places.entry(self.hostname(side)).or_insert(newest.len());
-            match newest.get_mut(place) {
-                Some(other) if started(side) > started(*other) => *other = side,
-                Some(_) => {}
-                None => newest.push(side),
-            }
-        }
-        newest
+        self.machines().iter().map(Machine::newest).collect()
     }
 
-    /// The same without the figures of all but the newest state of each host that has more than [`STATES_MAX`], as one that was
+    /// The same without the figures and limits of all but the newest state of each host that has more than [`STATES_MAX`], as one that was
     /// measured at each of its commits; the reference keeps its figures.
     pub fn newest_states(&self) -> Cow<'_, Self> {
-        let many: HashSet<&str> = self.hosts_of_many_states().iter().map(|it| it.0).collect();
-        if many.is_empty() {
+        let reference = self.comparison.reference;
+        let machines = self.machines();
+        let many = machines.iter().filter(|it| it.has_many_states());
+        let left_out: HashSet<usize> = many
+            .flat_map(|machine| machine.earlier().iter().copied())
+            .filter(|side| *side != reference)
+            .collect();
+        if left_out.is_empty() {
             return Cow::Borrowed(self);
         }
-        let newest: HashSet<usize> = self.newest_sides().into_iter().collect();
-        let reference = self.comparison.reference;
-        let is_kept = |row: &Row| {
-            let name = self.hostname(row.side);
-            row.side == reference || !many.contains(name) || newest.contains(&row.side)
-        };
         let mut kept = self.clone();
         for group in &mut kept.comparison.groups {
-            group.rows.retain(is_kept);
+            group.rows.retain(|row| !left_out.contains(&row.side));
         }
         kept.comparison
             .groups
             .retain(|group| !group.rows.is_empty());
+        for side in left_out {
+            kept.hosts[side].limits = None;
+        }
         Cow::Owned(kept)
     }
 }

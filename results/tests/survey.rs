@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use results::Record;
 use results::compare::Request;
+use results::limits::Limits;
 use results::load::LoadedRecord;
 use results::samples_digest::Seal;
 use results::survey::{STATES_MAX, Survey, SurveyRun, survey};
@@ -59,4 +60,31 @@ fn of_many_states_the_newest_and_the_reference_are_shown() {
     assert_eq!(sides(&many.newest_states()), [0, 6]);
     many.comparison.reference = 4;
     assert_eq!(sides(&many.newest_states()), [0, 4, 6]);
+    let limits: Limits = serde_json::from_str(
+        r#"{"blas_isa": "AVX2", "best_isa": "AVX2", "fma_peaks": [], "triad": null, "nominal_peaks": [], "elapsed_s": 1}"#,
+    )
+    .unwrap();
+    for host in &mut many.hosts {
+        host.limits = Some(limits.clone());
+    }
+    let newest = many.newest_states();
+    let has_limits = |side: &usize| newest.hosts[*side].limits.is_some();
+    assert!((0..7).filter(has_limits).eq([0, 4, 6]));
+}
+
+#[test]
+fn a_machine_is_a_name_and_a_processor() {
+    let mut survey = hosts(4);
+    let states = |survey: &Survey| -> Vec<Vec<usize>> {
+        let machines = survey.machines();
+        machines.iter().map(|it| it.states().to_vec()).collect()
+    };
+    // The first named is the newest.
+    assert_eq!(states(&survey), [vec![0, 1, 2, 3], vec![4]]);
+    assert_eq!(survey.machines()[0].newest(), 0);
+    assert_eq!(survey.machines()[0].earlier(), [1, 2, 3]);
+    "another".clone_into(&mut survey.hosts[1].newest.cpu_model);
+    survey.hosts[3].newest.started_utc = "2027".to_owned();
+    assert_eq!(states(&survey), [vec![3, 0, 2], vec![1], vec![4]]);
+    assert!(survey.hosts_of_many_states().is_empty());
 }

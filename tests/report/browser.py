@@ -77,7 +77,7 @@ def table(selector):
         return {{
             titles: heads.map((head) => head.textContent.trim()),
             sorts: heads.map((head) => head.getAttribute("aria-sort")),
-            rows: [...table.tBodies[0].rows].filter((row) => !row.hidden)
+            rows: [...table.tBodies[0].rows].filter((row) => !row.hidden && !row.classList.contains("more"))
                 .map((row) => [...row.cells].map((cell) => [cell.textContent.trim(), value(cell)])),
         }};
     }})()"""
@@ -142,11 +142,14 @@ class InBrowser(unittest.TestCase):
         self.assertEqual(self.page.dialogs, [])
 
     def side(self, label):
+        """The side that a label names; the newest where it names a host in many states."""
         hostname, commit = named(label)
-        [side] = [
-            side for side in self.sides if side.hostname == hostname and commit in (None, side.commit)
-        ]
-        return side
+        sides = [side for side in self.sides if side.hostname == hostname and commit in (None, side.commit)]
+        return max(sides, key=lambda side: side.records[-1]["started_utc"])
+
+    def newest(self):
+        """The newest side of each host."""
+        return [self.side(hostname) for hostname in dict.fromkeys(side.hostname for side in self.sides)]
 
     def assert_shows(self, cell, value):
         """The cell shows this number as exactly as its decimals tell, and is sorted by all of it."""
@@ -169,7 +172,7 @@ class Values(InBrowser):
     def test_hosts_have_the_figures_of_their_records(self):
         self.open()
         held = self.page.evaluate(table("#hosts table"))
-        self.assertEqual(len(held["rows"]), len(self.sides))
+        self.assertEqual(len(held["rows"]), len(self.newest()))
         for index, [label, _] in enumerate(column(held, "host")):
             side = self.side(label)
             with self.subTest(label):
@@ -204,7 +207,32 @@ class Values(InBrowser):
                 count += 1
             if title:
                 self.assertGreater(len(held["rows"]), 1, f"{title} has a table of its own for one row")
-        self.assertEqual(count, sum(len(side.rows) for side in self.sides))
+        self.assertEqual(count, sum(len(side.rows) for side in self.newest()))
+
+    def test_earlier_states_are_folded_with_what_they_did(self):
+        self.open()
+        [summary, *others] = self.page.evaluate(
+            "[...document.querySelectorAll('#table-of-hosts summary')].map((it) => it.textContent)"
+        )
+        self.assertEqual(others, [])
+        earlier = [side for side in self.sides if side.hostname == "ci-runner" and side not in self.newest()]
+        self.assertEqual(summary, f"and {len(earlier)} earlier states of ci-runner")
+        items = self.page.evaluate(
+            "[...document.querySelectorAll('#table-of-hosts li')].map((it) => it.textContent)"
+        )
+        # The first says which one the newest is.
+        self.assertEqual(len(items), 1 + len(earlier))
+        earlier.sort(key=lambda side: side.records[-1]["started_utc"], reverse=True)
+        for item, side in zip(items[1:], earlier):
+            day, figure, difference = item.split(" · ")
+            self.assertEqual(day, side.records[-1]["started_utc"][:10])
+            self.assertAlmostEqual(float(figure.split()[0]), side.best, delta=0.5)
+            self.assertEqual(difference, f"commit {side.commit}")
+        # Every record is somewhere in the provenance.
+        text = self.page.evaluate("document.getElementById('provenance').textContent")
+        for side in self.sides:
+            for record in side.records:
+                self.assertIn(record["samples_sha256"], text)
 
     def test_what_is_suspicious_is_said(self):
         self.open()
@@ -230,7 +258,12 @@ class Deeds(InBrowser):
         known = [value for value in values if value is not None]
         # What is not known stands last, whichever way.
         self.assertEqual(values, sorted(known, reverse=direction == "descending") + [None] * (len(values) - len(known)))
-        self.assertEqual(len(values), len(self.sides))
+        self.assertEqual(len(values), len(self.newest()))
+        # What is folded below a row has come with it.
+        self.assertEqual(self.page.evaluate(
+            "[...document.querySelectorAll('#table-of-hosts tr.more')]"
+            ".map((row) => row.previousElementSibling.cells[0].textContent)"
+        ), ["ci-runner"])
 
     def head(self, title):
         titles = self.page.evaluate(table("#hosts table"))["titles"]
@@ -266,14 +299,15 @@ class Deeds(InBrowser):
         self.page.type(text)
         self.page.wait_for(f"document.getElementById('filter').value === {js(text)}")
 
-    ROWS = "[...document.querySelectorAll('table[data-filter] tbody tr')]"
+    ROWS = "[...document.querySelectorAll('table[data-filter] tbody tr:not(.more)')]"
     SHOWN = f"{ROWS}.filter((row) => row.checkVisibility())"
     OF_HOSTS_AND_CASES = f"{SHOWN}.filter((row) => row.closest('#hosts, [data-case]')).length"
 
     def test_the_filter_narrows_and_counts(self):
         self.open()
-        by_host = {side.hostname: 1 + len(side.rows) for side in self.sides}
-        rows = sum(1 + len(side.rows) for side in self.sides)
+        by_host = {side.hostname: 1 + len(side.rows) for side in self.newest()}
+        rows = sum(by_host.values())
+        [earlier, *_] = [side for side in self.sides if side not in self.newest()]
         self.assertEqual(self.page.evaluate(self.OF_HOSTS_AND_CASES), rows)
         all_rows = self.page.evaluate(f"{self.ROWS}.length")
         self.assertEqual(
@@ -284,6 +318,8 @@ class Deeds(InBrowser):
             ("DESKTOP", by_host["desktop"]),
             ("desktop n=3000 f32", 1),
             ("no such host", 0),
+            # A state that is folded is found by its host.
+            (earlier.commit, 2),
             (SCRIPT_HOST, by_host[SCRIPT_HOST]),
         ):
             self.filter(text)
@@ -297,12 +333,17 @@ class Deeds(InBrowser):
 
     def test_a_sorted_and_filtered_table_stays_both(self):
         self.open()
-        self.filter("ci-runner")
+        self.filter("-vm")
         self.page.wait_for("document.getElementById('filter-count').textContent")
         self.page.click(self.head("best GFLOPS"))
         values = [value for _, value in column(self.page.evaluate(table("#hosts table")), "best GFLOPS")]
-        self.assertEqual(len(values), 20)
+        self.assertEqual(len(values), 2)
         self.assertEqual(values, sorted(values, reverse=True))
+        # What is folded below a row is hidden and shown with it.
+        is_seen = "document.querySelector('#table-of-hosts tr.more').checkVisibility()"
+        self.assertFalse(self.page.evaluate(is_seen))
+        self.filter("ci-runner")
+        self.page.wait_for(is_seen)
 
     def test_the_keyboard_is_enough(self):
         self.open()
@@ -489,7 +530,44 @@ class Everywhere(InBrowser):
         (OUT / "report.pdf").write_bytes(document)
         self.assertTrue(document.startswith(b"%PDF-"))
         pages = len(re.findall(rb"/Type\s*/Page\b", document))
-        self.assertTrue(2 <= pages <= 80, f"{pages} pages")
+        self.assertTrue(2 <= pages <= 40, f"{pages} pages")
+
+    # What the paper leaves between its margins, at 96 dots an inch: A4 and Letter, the narrower one.
+    PAPER_WIDTH = 8.27 * 96 - 2 * 12 / 25.4 * 96
+
+    def test_on_paper_it_is_light_and_no_wider_than_the_paper(self):
+        """What is wider makes the browser print all of it smaller."""
+        for scheme in SCHEMES:
+            self.page.set_media(scheme, "print")
+            self.page.set_size(int(self.PAPER_WIDTH), 1000)
+            self.open()
+            self.assertEqual(self.page.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)")
+            self.assertLessEqual(self.page.evaluate(self.OVERFLOW), 0)
+            wide = self.page.evaluate(
+                """[...document.querySelectorAll("table, figure")].filter((it) => it.checkVisibility()
+                    && it.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map((it) => it.id)"""
+            )
+            self.assertEqual(wide, [])
+            small = self.page.evaluate(
+                """[...document.querySelectorAll("svg.plot text")].filter((it) => it.checkVisibility()
+                    && it.getBoundingClientRect().height < 5).map((it) => it.textContent)"""
+            )
+            self.assertEqual(small, [])
+
+    def test_what_is_folded_is_printed_or_said_to_be_left_out(self):
+        self.page.set_media("light", "print")
+        self.open()
+        self.assertTrue(self.page.evaluate("document.querySelector('.on-paper').checkVisibility()"))
+        self.assertTrue(self.page.evaluate(
+            "document.querySelector('#table-of-hosts li').checkVisibility({ contentVisibilityAuto: true })"
+        ))
+        after = self.page.evaluate(
+            """[...document.querySelectorAll("details > summary")].filter((it) => it.checkVisibility()).map((it) =>
+                [it.parentNode.className, getComputedStyle(it, "::after").content])"""
+        )
+        self.assertGreater(len(after), 5)
+        for name, content in after:
+            self.assertEqual("not printed" in content, name != "printed", (name, content))
 
     def test_pictures_of_it_are_left_to_be_looked_at(self):
         for old in OUT.glob("*.png"):

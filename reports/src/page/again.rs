@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{PageData, cut, label};
+use super::states::States;
+use super::{PageData, cut};
 use crate::shell_word;
 
 /// Commands that a page lists, and hosts that it names for each.
@@ -19,11 +20,11 @@ pub(super) struct Command {
 }
 
 /// The commands of the newest runs, and the one that makes the page.
-pub(super) fn again(data: &PageData) -> Vec<Command> {
+pub(super) fn again(data: &PageData, states: &States) -> Vec<Command> {
     let mut hosts_of: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
     for (side, host) in data.survey.hosts.iter().enumerate() {
         let command = host.newest.command_line.as_slice();
-        if !command.is_empty() {
+        if !command.is_empty() && !states.is_folded(side) {
             hosts_of.entry(command).or_default().push(side);
         }
     }
@@ -32,16 +33,9 @@ pub(super) fn again(data: &PageData) -> Vec<Command> {
     let mut commands: Vec<Command> = by_hosts
         .iter()
         .take(COMMANDS_MAX)
-        .map(|(words, sides)| {
-            let named = sides.iter().take(HOSTS_MAX);
-            let mut names: Vec<String> = named.map(|side| label(data.survey, *side)).collect();
-            if sides.len() > HOSTS_MAX {
-                names.push(format!("{} more", sides.len() - HOSTS_MAX));
-            }
-            Command {
-                line: shell_line(words),
-                what: format!("the newest run of {}", names.join(", ")),
-            }
+        .map(|(words, sides)| Command {
+            line: shell_line(words),
+            what: format!("the newest run of {}", states.names(sides, HOSTS_MAX)),
         })
         .collect();
     commands.push(Command {

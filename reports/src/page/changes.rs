@@ -81,18 +81,16 @@ fn table(history: &History, anchors: &mut Slugs) -> Option<Grid> {
             _ => "",
         };
         let [from, to] = [change.from, change.to];
-        Line {
-            cells: vec![
-                Cell::text(cut(&history_text::moment(change.bad), 40)),
-                Cell::text(cut(&history_text::title(series), 300)).of_class("name"),
-                Cell::number(history_text::percent(change), Some(change.at.ratio)).of_class(class),
-                Cell::number(history_text::interval(change), Some(change.at.ratio_low)),
-                Cell::number(history_text::figure(series, from), Some(from)),
-                Cell::number(history_text::rate(series, to), Some(to)),
-                Cell::text(cut(&history_text::between(change), 200)),
-                Cell::text(cut(accepted, 300)),
-            ],
-        }
+        Line::of(vec![
+            Cell::text(cut(&history_text::moment(change.bad), 40)),
+            Cell::text(cut(&history_text::title(series), 300)).of_class("name"),
+            Cell::number(history_text::percent(change), Some(change.at.ratio)).of_class(class),
+            Cell::number(history_text::interval(change), Some(change.at.ratio_low)),
+            Cell::number(history_text::figure(series, from), Some(from)),
+            Cell::number(history_text::rate(series, to), Some(to)),
+            Cell::text(cut(&history_text::between(change), 200)),
+            Cell::text(cut(accepted, 300)),
+        ])
     });
     Some(Grid {
         id: anchors.take("table of changes"),
@@ -156,13 +154,11 @@ fn row(comparison: &Comparison, case: &CaseOutcome) -> Line {
         Cell::number(text, value)
     };
     let ratio = case.ratio.as_ref();
-    Line {
-        cells: vec![
-            Cell::text(cut(&comparison_text::label(case), 200)).of_class("name"),
-            Cell::text(cut(&comparison_text::verdict(comparison, case), 200)),
-            number(ratio.map(|ratio| ratio.estimate)),
-            number(ratio.map(|ratio| ratio.low)),
-            number(ratio.map(|ratio| ratio.high)),
-        ],
-    }
+    Line::of(vec![
+        Cell::text(cut(&comparison_text::label(case), 200)).of_class("name"),
+        Cell::text(cut(&comparison_text::verdict(comparison, case), 200)),
+        number(ratio.map(|ratio| ratio.estimate)),
+        number(ratio.map(|ratio| ratio.low)),
+        number(ratio.map(|ratio| ratio.high)),
+    ])
 }

@@ -32,6 +32,27 @@ pub(super) struct Head {
 #[derive(Debug, Default)]
 pub(super) struct Line {
     pub(super) cells: Vec<Cell>,
+    /// What is folded below it, and goes with it wherever it is sorted to.
+    pub(super) more: Option<More>,
+}
+
+/// What is folded below a row.
+#[derive(Debug)]
+pub(super) struct More {
+    /// What is seen of it while it is folded.
+    pub(super) summary: String,
+    /// Whose it is, for those who hear the summary alone.
+    pub(super) whose: String,
+    pub(super) items: Vec<String>,
+    /// Whether it is printed, folded or not.
+    pub(super) is_printed: bool,
+}
+
+impl Line {
+    /// A row with nothing below it.
+    pub(super) fn of(cells: Vec<Cell>) -> Self {
+        Self { cells, more: None }
+    }
 }
 
 /// What stands in a row's column.
@@ -111,11 +132,13 @@ impl Grid {
             }
         };
         let is_number = |column: usize| table.columns.get(column).is_some_and(|it| it.1);
-        let rows = table.rows.iter().take(FIGURE_ROWS_MAX).map(|row| Line {
-            cells: (0..)
-                .zip(row)
-                .map(|(column, text)| cell(text, is_number(column)))
-                .collect(),
+        let rows = table.rows.iter().take(FIGURE_ROWS_MAX).map(|row| {
+            let cells = (0..).zip(row);
+            Line::of(
+                cells
+                    .map(|(column, text)| cell(text, is_number(column)))
+                    .collect(),
+            )
         });
         let columns = table.columns.iter().map(|(title, is_number)| Head {
             title: crate::clean(title),

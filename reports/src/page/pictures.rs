@@ -40,6 +40,16 @@ pub(super) struct Picture {
     pub(super) table: Grid,
 }
 
+/// Letters of a description that stands below its picture: a longer one tells of each point, and is folded with the data.
+const BRIEF_MAX: usize = 260;
+
+impl Picture {
+    /// Whether its description is short enough to be read by those who see the picture.
+    pub(super) fn is_brief(&self) -> bool {
+        self.description.chars().count() <= BRIEF_MAX
+    }
+}
+
 /// Draws all pictures.
 ///
 /// # Errors

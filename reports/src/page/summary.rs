@@ -7,9 +7,10 @@ use results::compare::{Group, Row};
 use results::grade::Grade;
 use results::load::Refusal;
 use results::samples_digest::Seal;
-use results::survey::{Host, Survey};
+use results::survey::Host;
 
-use super::{PageData, changes, cut, label, warnings};
+use super::states::States;
+use super::{PageData, changes, cut, warnings};
 use crate::Rate;
 use crate::compare::sentences;
 use crate::comparison_text;
@@ -53,26 +54,26 @@ pub(super) struct Limit {
 type Place<'a> = (&'a Group, &'a Row);
 
 /// The page's summary.
-pub(super) fn summary(data: &PageData) -> Summary {
-    let survey = data.survey;
-    let main = main_works(survey);
-    let ranked: Vec<Vec<Place>> = main.iter().map(|work| ranked(survey, work)).collect();
+pub(super) fn summary(data: &PageData, states: &States) -> Summary {
+    let main = main_works(states);
+    let ranked: Vec<Vec<Place>> = main.iter().map(|work| ranked(states, work)).collect();
     Summary {
         fastest: ranked
             .iter()
-            .filter_map(|rows| fastest(survey, rows))
+            .filter_map(|rows| fastest(states, rows))
             .collect(),
-        limits: limits(survey, &ranked),
+        limits: limits(states, &ranked),
         changed: changed(data),
-        suspicious: suspicious(data),
+        suspicious: suspicious(data, states),
     }
 }
 
 /// For each kernel and type the work that most hosts have, the largest of these.
-fn main_works(survey: &Survey) -> Vec<&Work> {
+fn main_works<'a>(states: &States<'a>) -> Vec<&'a Work> {
     let mut hosts_of: BTreeMap<&Work, usize> = BTreeMap::new();
-    for group in &survey.comparison.groups {
-        let measured = group.rows.iter().filter(|row| row.median.is_some());
+    for group in &states.survey.comparison.groups {
+        let rows = group.rows.iter().filter(|row| !states.is_folded(row.side));
+        let measured = rows.filter(|row| row.median.is_some());
         *hosts_of.entry(&group.work).or_default() += measured.count();
     }
     let mut main: BTreeMap<(&str, &str), (&Work, usize)> = BTreeMap::new();
@@ -93,13 +94,14 @@ fn main_works(survey: &Survey) -> Vec<&Work> {
         .collect()
 }
 
-/// All rows of a work by whatever means, the fastest first.
-fn ranked<'a>(survey: &'a Survey, work: &Work) -> Vec<Place<'a>> {
-    let groups = survey.comparison.groups.iter();
+/// All rows of a work by whatever means, the fastest first; of hosts in many states what they do now.
+fn ranked<'a>(states: &States<'a>, work: &Work) -> Vec<Place<'a>> {
+    let groups = states.survey.comparison.groups.iter();
     let mut rows: Vec<Place> = groups
         .filter(|group| group.work == *work)
         .flat_map(|group| group.rows.iter().map(move |row| (group, row)))
         .filter(|(_, row)| row.median.is_some_and(f64::is_finite))
+        .filter(|(_, row)| !states.is_folded(row.side))
         .collect();
     let median = |place: &Place| place.1.median.unwrap_or(0.0);
     // Runs that are not what the machine does are never the fastest while there are others.
@@ -112,7 +114,7 @@ fn ranked<'a>(survey: &'a Survey, work: &Work) -> Vec<Place<'a>> {
     rows
 }
 
-fn fastest(survey: &Survey, rows: &[Place]) -> Option<Fastest> {
+fn fastest(states: &States, rows: &[Place]) -> Option<Fastest> {
     let (group, row) = *rows
         .first()
         .filter(|(_, row)| row.grade != Grade::Invalid)?;
@@ -128,10 +130,10 @@ fn fastest(survey: &Survey, rows: &[Place]) -> Option<Fastest> {
     if row.grade != Grade::Valid {
         remarks.push(format!("graded {}", row.grade));
     }
-    remarks.push(before_the_next(survey, row, rows));
+    remarks.push(before_the_next(states, row, rows));
     Some(Fastest {
         case: cut(&sentences::work(&group.work), LENGTH_MAX),
-        host: label(survey, row.side),
+        host: states.name(row.side),
         figure: beside(median, median, width),
         unit: rate.unit,
         remarks: remarks.iter().map(|it| cut(it, LENGTH_MAX)).collect(),
@@ -139,15 +141,15 @@ fn fastest(survey: &Survey, rows: &[Place]) -> Option<Fastest> {
 }
 
 /// How far it is ahead of the next host.
-fn before_the_next(survey: &Survey, row: &Row, rows: &[Place]) -> String {
-    let host = survey.hostname(row.side);
+fn before_the_next(states: &States, row: &Row, rows: &[Place]) -> String {
+    let machine = states.machine_of(row.side);
     let next = rows
         .iter()
-        .find(|(_, other)| survey.hostname(other.side) != host);
+        .find(|(_, other)| states.machine_of(other.side) != machine);
     let Some((_, next)) = next else {
         return "the only host with this case".to_owned();
     };
-    let name = label(survey, next.side);
+    let name = states.name(next.side);
     let overlap = row.interval.zip(next.interval);
     match (row.median, next.median) {
         _ if overlap.is_some_and(|(a, b)| a.low <= b.high && b.low <= a.high) => {
@@ -161,24 +163,24 @@ fn before_the_next(survey: &Survey, row: &Row, rows: &[Place]) -> String {
 }
 
 /// The hosts of the main cases, the fastest first, with what keeps each from being faster.
-fn limits(survey: &Survey, ranked: &[Vec<Place>]) -> Vec<Limit> {
-    // A host in several states is told of once, in its fastest one.
-    let mut told: Vec<&str> = Vec::new();
+fn limits(states: &States, ranked: &[Vec<Place>]) -> Vec<Limit> {
+    // A host in a few states is told of once, in its fastest one.
+    let mut told: Vec<usize> = Vec::new();
     let mut limits = Vec::new();
     for (group, row) in ranked.iter().flatten() {
-        let Some(host) = survey.hosts.get(row.side) else {
+        let Some(host) = states.survey.hosts.get(row.side) else {
             continue;
         };
-        let name = survey.hostname(row.side);
-        if told.contains(&name) {
+        let machine = states.machine_of(row.side);
+        if told.contains(&machine) {
             continue;
         }
         if told.len() == LISTED_MAX {
             break;
         }
-        told.push(name);
+        told.push(machine);
         limits.push(Limit {
-            host: label(survey, row.side),
+            host: states.name(row.side),
             by: cut(&limit(host, group, row), LENGTH_MAX),
         });
     }
@@ -255,8 +257,8 @@ fn changed(data: &PageData) -> Vec<String> {
 }
 
 /// What somebody should look at before believing the figures, the gravest first.
-fn suspicious(data: &PageData) -> Vec<String> {
-    let survey = data.survey;
+fn suspicious(data: &PageData, states: &States) -> Vec<String> {
+    let survey = states.survey;
     let comparison = &survey.comparison;
     let mut lines: Vec<String> = Vec::new();
     let mismatches = &comparison.mismatches;
@@ -283,22 +285,23 @@ fn suspicious(data: &PageData) -> Vec<String> {
             first.path.display()
         ));
     }
-    lines.extend(invalid_runs(survey));
-    lines.extend(failed_samples(survey));
-    lines.extend(unsealed(survey));
+    lines.extend(invalid_runs(states));
+    lines.extend(failed_samples(states));
+    lines.extend(unsealed(states));
     for kind in warnings::kinds(survey).iter().take(LISTED_MAX / 2) {
         lines.push(format!(
             "{} of {} ({}): {}",
             counted(kind.runs, "run"),
             survey.records,
-            warnings::names(survey, &kind.sides),
+            warnings::names(states, &kind.sides),
             kind.newest
         ));
     }
     lines.iter().map(|line| cut(line, LENGTH_MAX)).collect()
 }
 
-fn invalid_runs(survey: &Survey) -> Option<String> {
+fn invalid_runs(states: &States) -> Option<String> {
+    let survey = states.survey;
     let of_sides: Vec<(usize, usize)> = (0..)
         .zip(&survey.comparison.sides)
         .map(|(index, side)| (index, side.invalid_runs))
@@ -311,19 +314,14 @@ fn invalid_runs(survey: &Survey) -> Option<String> {
             "{} of {} graded INVALID: {}",
             counted(count, "run"),
             survey.records,
-            warnings::names(survey, &sides)
+            warnings::names(states, &sides)
         )
     })
 }
 
-fn failed_samples(survey: &Survey) -> Option<String> {
-    let rows = || {
-        survey
-            .comparison
-            .groups
-            .iter()
-            .flat_map(|group| &group.rows)
-    };
+fn failed_samples(states: &States) -> Option<String> {
+    let groups = &states.survey.comparison.groups;
+    let rows = || groups.iter().flat_map(|group| &group.rows);
     let count: usize = rows().map(|row| row.samples_failed).sum();
     let mut sides: Vec<usize> = rows()
         .filter(|row| row.samples_failed > 0)
@@ -335,19 +333,28 @@ fn failed_samples(survey: &Survey) -> Option<String> {
         format!(
             "{} not verified: {}",
             counted(count, "sample"),
-            warnings::names(survey, &sides)
+            warnings::names(states, &sides)
         )
     })
 }
 
-fn unsealed(survey: &Survey) -> Option<String> {
-    let runs = survey.hosts.iter().flat_map(|host| &host.runs);
-    let count = runs.filter(|run| run.seal == Seal::Absent).count();
+/// Records that do not keep the digest of their samples. Which build measured is no matter of trust: provenance tells it.
+fn unsealed(states: &States) -> Option<String> {
+    let survey = states.survey;
+    let without = |host: &Host| {
+        let runs = host.runs.iter();
+        runs.filter(|run| run.seal == Seal::Absent).count()
+    };
+    let of_sides = survey.hosts.iter().map(without).enumerate();
+    let of_sides: Vec<(usize, usize)> = of_sides.filter(|(_, count)| *count > 0).collect();
+    let count: usize = of_sides.iter().map(|(_, count)| count).sum();
+    let sides: Vec<usize> = of_sides.iter().map(|(side, _)| *side).collect();
     (count > 0).then(|| {
         format!(
-            "{} of {} without a digest of the samples, so that an edit would go unnoticed",
+            "{} of {} without a digest of the samples, so that an edit by hand would go unnoticed: {}",
             counted(count, "record"),
-            survey.records
+            survey.records,
+            warnings::names(states, &sides)
         )
     })
 }

@@ -58,7 +58,6 @@ fn page(records: Vec<Record>) -> String {
     let newest: Vec<Record> = records.iter().take(2).cloned().collect();
     let survey = survey_of(records);
     let kinds = kinds::kinds(&Material {
-        survey: &survey,
         side_by_side: &survey.newest_states(),
         newest: &newest,
         comparisons: &[],
@@ -126,7 +125,11 @@ fn check(text: &str) -> Html {
     for table in all(&page, "table") {
         let columns = table.select(&Selector::parse("thead th").unwrap()).count();
         for row in table.select(&Selector::parse("tbody tr").unwrap()) {
-            assert_eq!(row.child_elements().count(), columns);
+            let spans = row.child_elements().map(|cell| {
+                let span = cell.attr("colspan");
+                span.map_or(1, |span| span.parse::<usize>().unwrap())
+            });
+            assert_eq!(spans.sum::<usize>(), columns);
         }
     }
     page
@@ -269,6 +272,139 @@ fn many_hosts_are_cut_with_a_sentence() {
     assert!(
         notes[0].starts_with("Shown are 1000 of 1200 hosts"),
         "{notes:?}"
+    );
+}
+
+/// A host that was measured at so many commits, each a little faster than the one before, and another one.
+fn of_commits(commits: usize) -> Vec<Record> {
+    let mut records: Vec<Record> = (0..commits)
+        .map(|id| {
+            let gflops = 100.0 + id as f64;
+            let mut made = named("ci", id, &[gflops, gflops + 1.0, gflops - 1.0]);
+            made.software.bench_commit = Some(format!("c0ffee{id:02}"));
+            made.started_utc = format!("2026-02-01T{id:02}:00:00Z");
+            made
+        })
+        .collect();
+    records.push(named("epyc", commits, &[250.0, 251.0, 249.0]));
+    records
+}
+
+fn texts(page: &Html, selector: &str) -> Vec<String> {
+    all(page, selector).into_iter().map(text).collect()
+}
+
+#[test]
+fn earlier_states_are_folded_below_the_newest() {
+    let page = check(&page(of_commits(20)));
+    assert_eq!(texts(&page, "#hosts table td.name"), ["ci", "epyc"]);
+    let figures = texts(&page, "#table-of-hosts td:nth-child(4)");
+    assert_eq!(figures, ["119.0", "250.0"]);
+    let summaries = texts(&page, "#table-of-hosts summary");
+    assert_eq!(summaries, ["and 19 earlier states of ci"]);
+    let items = texts(&page, "#table-of-hosts li");
+    assert_eq!(items.len(), 20);
+    assert_eq!(items[0], "above: ci (commit c0ffee19)");
+    assert!(
+        items[1].starts_with("2026-02-01 · 118.0 GFLOPS at n=")
+            && items[1].ends_with("commit c0ffee18"),
+        "{items:?}"
+    );
+    // Nothing else tells the states one by one, but for what is folded.
+    let text = |selector: &str| texts(&page, selector).join(" ");
+    for part in ["#summary", "#environments", "#again", "#warnings"] {
+        assert!(!text(part).contains("c0ffee01"), "{part}: {}", text(part));
+    }
+    assert!(text("#environments").contains("19 other values"));
+    let rows = texts(&page, "#cases .case-table td.name");
+    assert_eq!(rows, ["epyc", "ci", "ci (commit c0ffee00)"].repeat(2));
+    let folded = texts(&page, "#cases .case-table summary");
+    assert!(
+        folded[0].starts_with("and 18 earlier states: 101"),
+        "{folded:?}"
+    );
+    let provenance = texts(&page, "#provenance summary");
+    assert!(provenance[0].starts_with("and 19 earlier builds"));
+    assert!(provenance[1].starts_with("and 19 earlier records"));
+}
+
+#[test]
+fn a_long_history_makes_a_short_page() {
+    let rows = |commits: usize| {
+        let page = check(&page(of_commits(commits)));
+        all(&page, "section > .scroll tr, .case-table tr").len()
+    };
+    assert_eq!(rows(8), rows(20));
+}
+
+#[test]
+fn a_few_states_are_one_row_of_hosts_and_several_of_cases() {
+    let page = check(&page(of_commits(3)));
+    assert_eq!(texts(&page, "#hosts table td.name"), ["ci", "epyc"]);
+    assert_eq!(texts(&page, "#cases .case-table td.name").len(), 8);
+    assert!(all(&page, "#cases .case-table summary").is_empty());
+}
+
+#[test]
+fn machines_of_one_name_are_several() {
+    let mut records = of_commits(8);
+    for record in records.iter_mut().skip(4) {
+        "another processor".clone_into(&mut record.host.cpu.model);
+    }
+    let page = check(&page(records));
+    let names = texts(&page, "#hosts table td.name");
+    assert_eq!(names.len(), 3);
+    assert!(names[0].starts_with("ci ("), "{names:?}");
+    assert_eq!(names[1..], ["ci (another processor)", "epyc"]);
+    let summaries = texts(&page, "#table-of-hosts summary");
+    assert!(
+        summaries
+            .iter()
+            .all(|it| it.starts_with("and 3 earlier states of ci ("))
+    );
+}
+
+#[test]
+fn many_earlier_states_are_cut_with_a_sentence() {
+    let mut records = of_commits(23);
+    for minute in 0..60 {
+        let mut made = records[0].clone();
+        made.id = format!("{minute:08}");
+        made.software.bench_commit = Some(format!("beef{minute}"));
+        made.started_utc = format!("2025-01-01T00:{minute:02}:00Z");
+        records.push(made);
+    }
+    let page = check(&page(records));
+    let summaries = texts(&page, "#table-of-hosts summary");
+    assert_eq!(summaries, ["and 82 earlier states (50 listed) of ci"]);
+    assert_eq!(texts(&page, "#table-of-hosts li").len(), 51);
+}
+
+#[test]
+fn what_no_digest_names_is_no_suspicion_and_samples_without_one_are() {
+    let sealed = |seal: Seal| {
+        let mut made = named("i9", 1, &[100.0, 101.0, 99.0]);
+        made.warnings.clear();
+        made.software.bundle = None;
+        made.samples_sha256 = Some("ab".repeat(32));
+        let loaded = LoadedRecord {
+            path: PathBuf::from("results/1.json"),
+            seal,
+            record: SurveyRun::of(made),
+        };
+        let survey = survey(vec![loaded], &Request::default()).unwrap();
+        check(&page_with(&survey, &[], &[]))
+    };
+    let page = sealed(Seal::Fits);
+    let alarms = texts(&page, ".alarm li");
+    assert!(!alarms.iter().any(|it| it.contains("digest")), "{alarms:?}");
+    let software = texts(&page, "#table-of-software td:nth-child(4)");
+    assert_eq!(software, ["none: a build that no digest names"]);
+    let alarms = texts(&sealed(Seal::Absent), ".alarm li");
+    assert!(
+        alarms.iter().any(|it| it
+            == "1 record of 1 without a digest of the samples, so that an edit by hand would go unnoticed: i9"),
+        "{alarms:?}"
     );
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use results::survey::Survey;
 
+use super::cut;
 use super::grid::{Cell, Grid, Line, heads, left_out};
-use super::{cut, label};
+use super::states::States;
 use crate::slugs::Slugs;
 
 /// Kinds that a page lists, and hosts that it names for each.
@@ -80,24 +81,19 @@ fn without_figures(warning: &str) -> String {
 }
 
 /// For example `node1, node2 and 3 more`.
-pub(super) fn names(survey: &Survey, sides: &[usize]) -> String {
-    let named = sides.iter().take(HOSTS_MAX);
-    let names: Vec<String> = named.map(|side| label(survey, *side)).collect();
-    match sides.len() - names.len() {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
-    }
+pub(super) fn names(states: &States, sides: &[usize]) -> String {
+    states.names(sides, HOSTS_MAX)
 }
 
 /// One row for each kind.
-pub(super) fn table(survey: &Survey, anchors: &mut Slugs) -> Grid {
-    let kinds = kinds(survey);
-    let rows = kinds.iter().take(KINDS_MAX).map(|kind| Line {
-        cells: vec![
+pub(super) fn table(states: &States, anchors: &mut Slugs) -> Grid {
+    let kinds = kinds(states.survey);
+    let rows = kinds.iter().take(KINDS_MAX).map(|kind| {
+        Line::of(vec![
             Cell::text(cut(kind.newest, LENGTH_MAX)),
             Cell::number(kind.runs.to_string(), Some(kind.runs as f64)),
-            Cell::text(names(survey, &kind.sides)),
-        ],
+            Cell::text(names(states, &kind.sides)),
+        ])
     });
     Grid {
         id: anchors.take("table of warnings"),

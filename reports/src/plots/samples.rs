@@ -17,7 +17,7 @@ use super::names::told;
 use super::sheet::{MARGIN, SMALL_SIZE, Sheet, TEXT_SIZE, WIDTH};
 use crate::Rate;
 use crate::figure::{Figure, Figures, Missing, Table};
-use crate::figures::{beside, counted, grouped, percent};
+use crate::figures::{beside, counted, difference, grouped, percent};
 use crate::plot::labels::Labels;
 use crate::plot::scene::{Anchor, Mark, Point, Scene, Text};
 use crate::plot::{font, palette};
@@ -411,7 +411,8 @@ fn description(record: &Record, cases: &[Case], strips: &[Strip]) -> String {
             |median| format!("median {} {}", strip.figure(median), strip.rate.unit),
         );
         let middle = strip.quartiles.map_or_else(String::new, |(low, high)| {
-            format!(", the middle half from {low:+.1} % to {high:+.1} %")
+            let [low, high] = [low, high].map(difference);
+            format!(", the middle half from {low} % to {high} %")
         });
         let failed = match strip.failed() {
             0 => String::new(),
