@@ -249,6 +249,30 @@ def upper_bound(hits, tries, confidence=0.95):
     return low
 
 
+def p_below(differences, shift):
+    """The probability of differences as low as these if their centre were at `shift`: Wilcoxon's signed ranks, exact, as bench has it."""
+    moved = sorted((difference - shift for difference in differences), key=abs)
+    rank_sum = sum(rank for rank, difference in enumerate(moved, 1) if difference > 0)
+    ways = [1]
+    for rank in range(1, len(moved) + 1):
+        longer = ways + [0] * rank
+        for index, count in enumerate(ways):
+            longer[index + rank] += count
+        ways = longer
+    return sum(ways[: rank_sum + 1]) / 2 ** len(moved)
+
+
+def would_alarm(gate, threshold):
+    """Whether the gate's blocks are a regression by bench's rules if this threshold is asked for instead of one by the noise. A gate that
+    passed at its first look has no blocks to confirm one."""
+    def ratio(block):
+        logs = {side: [math.log(rate) for s, rate in zip(block["order"], block["rates"]) if s == side] for side in "AB"}
+        return statistics.fmean(logs["B"]) - statistics.fmean(logs["A"])
+
+    first, fresh = ([ratio(block) for block in gate[look]] for look in ("first", "fresh"))
+    return bool(fresh) and p_below(first + fresh, math.log(1 - threshold)) <= 0.025 and p_below(fresh, 0.0) <= 0.025
+
+
 # By the noise that a gate met, in percent.
 NOISE_CLASSES = (("noise below 1 %", 0.0, 1.0), ("noise of 1 to 3 %", 1.0, 3.0), ("noise above 3 %", 3.0, math.inf))
 
@@ -277,6 +301,9 @@ def report(arguments):
             verdicts = collections.Counter(gate["verdict"] for gate in gates if least <= noise_of(gate) < most)
             if verdicts:
                 print(f"    bench check, {name:21} " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())))
+        for asked in (0.01, 0.02):
+            hits = sum(would_alarm(gate, asked) for gate in gates)
+            print(f"    the same blocks by --threshold {100 * asked:.0f}%   alarm in {100 * hits / count:5.1f} %")
         history, found = [], []
         for gate in gates:
             raised = alarms(gate, history)

@@ -7,6 +7,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
@@ -66,10 +67,11 @@ pub fn png(history: &History) -> Result<Vec<u8>, PlotError> {
     plot::png(&scene(history))
 }
 
-/// One picture for each series, that with the newest run first, at most so many.
+/// More pictures than this nobody looks at one by one.
 const FIGURES_MAX: usize = 24;
 
-/// A picture of its own for each series, those with the newest runs first.
+/// A picture of its own for each series: first those that end in a regression, then others that changed, then the rest, of each
+/// those with the newest runs first; at most 24.
 ///
 /// # Errors
 ///
@@ -87,7 +89,8 @@ pub fn figures(history: &History) -> Figures {
     }
     series.sort_by_key(|series| {
         let newest = series.points.iter().map(|point| &point.started_utc).max();
-        std::cmp::Reverse(newest)
+        let is_changed = !series.segmentation.changes.is_empty();
+        Reverse((series.ends_in_a_regression(), is_changed, newest))
     });
     series.truncate(FIGURES_MAX);
     let figures = series.into_iter().map(|series| Figure {

@@ -145,6 +145,24 @@ fn many_changes_make_no_large_picture() {
     assert!(scene.description.contains("changes before these"));
 }
 
+/// What has become slower is seen first, however old it is.
+#[test]
+fn series_that_changed_come_first() {
+    let options = Options {
+        point_of: PointOf::Auto,
+        commits: None,
+        split_hosts: false,
+        settings: Settings::default(),
+    };
+    let mut all = runs(&[(40, 100.0)], 500, false);
+    all.extend(runs(&[(15, 90.0), (20, 110.0)], 1000, false));
+    all.extend(runs(&[(15, 110.0), (15, 90.0)], 2000, false));
+    let figures = super::figures(&history(&all, options)).unwrap();
+    let titles: Vec<&str> = figures.iter().map(Figure::title).collect();
+    let of = |n| format!("History of matmul-norm n={n} f64, 56 threads");
+    assert_eq!(titles, [of(2000), of(1000), of(500)]);
+}
+
 /// On a page each series has a picture of its own.
 #[test]
 fn each_series_has_a_figure_with_its_points() {

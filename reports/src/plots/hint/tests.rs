@@ -363,7 +363,6 @@ fn names_are_text_on_the_page() {
     let records = hosts.map(|host| host.record(1));
     let survey = examples::survey_of(records.into());
     let kinds = kinds::kinds(&Material {
-        survey: &survey,
         side_by_side: &survey,
         newest: &[],
         comparisons: &[],
