@@ -244,12 +244,13 @@ impl Survey {
     }
 
     /// The same without the figures and limits of all but the newest state of each host that has more than [`STATES_MAX`], as one that was
-    /// measured at each of its commits; the reference keeps its figures.
+    /// measured at each of its commits; the reference keeps its figures. Where one state is all that is left of a host, it has the host's name.
     pub fn newest_states(&self) -> Cow<'_, Self> {
         let reference = self.comparison.reference;
         let machines = self.machines();
-        let many = machines.iter().filter(|it| it.has_many_states());
+        let many: Vec<&Machine> = machines.iter().filter(|it| it.has_many_states()).collect();
         let left_out: HashSet<usize> = many
+            .iter()
             .flat_map(|machine| machine.earlier().iter().copied())
             .filter(|side| *side != reference)
             .collect();
@@ -263,6 +264,15 @@ impl Survey {
         kept.comparison
             .groups
             .retain(|group| !group.rows.is_empty());
+        for machine in many {
+            let name = self.hostname(machine.newest());
+            let namesakes = machines
+                .iter()
+                .filter(|it| self.hostname(it.newest()) == name);
+            if namesakes.count() == 1 && !machine.earlier().contains(&reference) {
+                name.clone_into(&mut kept.comparison.sides[machine.newest()].label);
+            }
+        }
         for side in left_out {
             kept.hosts[side].limits = None;
         }

@@ -58,8 +58,12 @@ fn of_many_states_the_newest_and_the_reference_are_shown() {
     assert_eq!(many.hosts_of_many_states(), [("often", 6)]);
     assert_eq!(sides(&many), [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(sides(&many.newest_states()), [0, 6]);
+    let label = |survey: &Survey| survey.newest_states().comparison.sides[0].label.clone();
+    assert_ne!(many.comparison.sides[0].label, "often");
+    assert_eq!(label(&many), "often");
     many.comparison.reference = 4;
     assert_eq!(sides(&many.newest_states()), [0, 4, 6]);
+    assert_ne!(label(&many), "often");
     let limits: Limits = serde_json::from_str(
         r#"{"blas_isa": "AVX2", "best_isa": "AVX2", "fma_peaks": [], "triad": null, "nominal_peaks": [], "elapsed_s": 1}"#,
     )
