@@ -242,9 +242,15 @@ fn panel(scene: &mut Scene, y: i32, series: &Series) -> i32 {
     days(scene, &place, unlabelled)
 }
 
-/// Two standard deviations to both sides of a level, by the median deviation of its points.
+/// Fewer points of a level do not tell how far points usually lie from it.
+const BAND_MIN: usize = 5;
+
+/// Two standard deviations to both sides of a level, by the median deviation of its points; `None` where there are too few.
 fn band(series: &Series, at: usize) -> Option<(f64, f64)> {
     let segment = &series.segmentation.segments[at];
+    if segment.runs.len() < BAND_MIN {
+        return None;
+    }
     let logs: Vec<f64> = series.points[segment.runs.clone()]
         .iter()
         .map(|point| point.rate.ln())
@@ -434,7 +440,14 @@ fn days(scene: &mut Scene, place: &Place, unlabelled: usize) -> i32 {
 /// What the marks mean.
 fn legend(scene: &mut Scene, y: i32, shown: &[Series]) -> i32 {
     let changes: Vec<Change> = shown.iter().flat_map(Series::changes).collect();
-    let mut text = "Dots: the median of each run or commit. Lines: levels; shaded: where about 95 of 100 runs lie.".to_owned();
+    let mut text = "Dots: the median of each run or commit. Lines: levels".to_owned();
+    let has_band = |series: &Series| {
+        (0..series.segmentation.segments.len()).any(|at| band(series, at).is_some())
+    };
+    if shown.iter().any(has_band) {
+        text.push_str("; shaded: where about 95 of 100 runs lie");
+    }
+    text.push('.');
     if !changes.is_empty() {
         let is_dense = shown.iter().any(is_dense);
         text.push_str(if is_dense {

@@ -65,8 +65,8 @@ fn a_narrow_terminal_has_fewer_columns() {
           broken            900.0      0.875        -     1  INVALID
 
         ratio: the median to that of i9, above 1 is faster
-        interval s: 95 % for the samples of one run; other runs may
-          lie outside of it"]]
+        interval (s): 95 % for the samples of one run; other runs
+          may lie outside of it"]]
     .assert_eq(&text);
 }
 

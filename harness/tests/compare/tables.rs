@@ -21,12 +21,12 @@ fn two_hosts_side_by_side() {
         2 sides, 2 records
 
         matmul-norm n=1000 f64, 16 threads, AVX2, OpenBLAS 0.3.21
-          host  GFLOPS          interval      ratio  of peak  runs  grade
-          fast   502.5  500.0 to 505.0 s  reference        -     1  QUICK
-          slow   452.5  450.0 to 455.0 s      0.900        -     1  QUICK
+          host  GFLOPS            interval      ratio  of peak  runs  grade
+          fast   502.5  500.0 to 505.0 (s)  reference        -     1  QUICK
+          slow   452.5  450.0 to 455.0 (s)      0.900        -     1  QUICK
 
         ratio: the median to that of fast, above 1 is faster
-        interval s: 95 % for the samples of one run; other runs may lie outside of it
+        interval (s): 95 % for the samples of one run; other runs may lie outside of it
     "]]
     .assert_eq(&outcome.stdout);
     // By its host or by its file, either may be the reference, also a file that is not among those that are named.
@@ -62,11 +62,11 @@ fn the_other_formats() {
 
         | host | GFLOPS | interval | ratio | of peak | runs | grade |
         | --- | ---: | ---: | ---: | ---: | ---: | --- |
-        | fast | 502.5 | 500.0 to 505.0 s | reference | - | 1 | QUICK |
-        | slow | 452.5 | 450.0 to 455.0 s | 0.900 | - | 1 | QUICK |
+        | fast | 502.5 | 500.0 to 505.0 (s) | reference | - | 1 | QUICK |
+        | slow | 452.5 | 450.0 to 455.0 (s) | 0.900 | - | 1 | QUICK |
 
         - ratio: the median to that of fast, above 1 is faster
-        - interval s: 95 % for the samples of one run; other runs may lie outside of it
+        - interval (s): 95 % for the samples of one run; other runs may lie outside of it
     "]]
     .assert_eq(&markdown.stdout);
     let csv = compare(directory.path(), &[".", "--format", "csv"]);
@@ -160,13 +160,13 @@ fn other_means_are_refused_unless_asked_for() {
         2 sides, 2 records
 
         matmul-norm n=1000 f64, by different means
-          host   GFLOPS          interval      ratio  of peak  runs  grade
-          large   902.5  900.0 to 905.0 s      1.796        -     1  QUICK
-          small   502.5  500.0 to 505.0 s  reference        -     1  QUICK
+          host   GFLOPS            interval      ratio  of peak  runs  grade
+          large   902.5  900.0 to 905.0 (s)      1.796        -     1  QUICK
+          small   502.5  500.0 to 505.0 (s)  reference        -     1  QUICK
           large: threads 64 against 16, ISA AVX512 against AVX2
 
         ratio: the median to that of small, above 1 is faster
-        interval s: 95 % for the samples of one run; other runs may lie outside of it
+        interval (s): 95 % for the samples of one run; other runs may lie outside of it
 
         What differs between them:
           BLAS core: SkylakeX: large; Zen: small
@@ -266,13 +266,13 @@ fn invalid_runs_are_shown_and_marked() {
         3 sides, 4 records
 
         matmul-norm n=1000 f64, 16 threads, AVX2, OpenBLAS 0.3.21
-          host   GFLOPS          interval      ratio  of peak    runs  grade
-          alone   800.0                 -      1.592        -       1  INVALID
-          bad     600.0  600.0 to 600.0 s      1.194        -  1 of 2  QUICK
-          good    502.5  500.0 to 505.0 s  reference        -       1  QUICK
+          host   GFLOPS            interval      ratio  of peak    runs  grade
+          alone   800.0                   -      1.592        -       1  INVALID
+          bad     600.0  600.0 to 600.0 (s)      1.194        -  1 of 2  QUICK
+          good    502.5  500.0 to 505.0 (s)  reference        -       1  QUICK
 
         ratio: the median to that of good, above 1 is faster
-        interval s: 95 % for the samples of one run; other runs may lie outside of it
+        interval (s): 95 % for the samples of one run; other runs may lie outside of it
         runs m of n: the others are graded INVALID or have no verified sample
     "]]
     .assert_eq(&outcome.stdout);

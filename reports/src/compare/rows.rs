@@ -102,12 +102,12 @@ fn figure(group: &Group, row: &Row, gflops: Option<f64>) -> String {
     beside(rate.value(gflops), rate.value(median), rate.value(width))
 }
 
-/// Tells the kinds of intervals apart, see [`legend`].
+/// Tells the kinds of intervals apart, see [`legend`]: in brackets, so that nobody takes `s` for seconds.
 fn mark(basis: Basis) -> &'static str {
     match basis {
-        Basis::Samples => " s",
-        Basis::Range => " r",
-        Basis::Runs => "  ",
+        Basis::Samples => " (s)",
+        Basis::Range => " (r)",
+        Basis::Runs => "    ",
     }
 }
 
@@ -139,11 +139,11 @@ pub(crate) fn legend(comparison: &Comparison) -> Vec<String> {
         sentences.push("interval: 95 % and more for the median of runs".to_owned());
     }
     if has(Basis::Range) {
-        sentences.push("interval r: from the lowest run to the highest (6 runs are needed for a 95 % interval)".to_owned());
+        sentences.push("interval (r): from the lowest run to the highest (6 runs are needed for a 95 % interval)".to_owned());
     }
     if has(Basis::Samples) {
         sentences.push(
-            "interval s: 95 % for the samples of one run; other runs may lie outside of it"
+            "interval (s): 95 % for the samples of one run; other runs may lie outside of it"
                 .to_owned(),
         );
     }

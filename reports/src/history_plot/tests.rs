@@ -163,6 +163,23 @@ fn series_that_changed_come_first() {
     assert_eq!(titles, [of(2000), of(1000), of(500)]);
 }
 
+/// Two runs are no reason to say where 95 of 100 lie.
+#[test]
+fn a_band_takes_some_points() {
+    let options = Options {
+        point_of: PointOf::Auto,
+        commits: None,
+        split_hosts: false,
+        settings: Settings::default(),
+    };
+    for (count, has_band) in [(2, false), (BAND_MIN - 1, false), (BAND_MIN, true)] {
+        let history = history(&runs(&[(count, 100.0)], 500, false), options);
+        assert_eq!(band(&history.series[0], 0).is_some(), has_band, "{count}");
+        let marks = format!("{:?}", scene(&history).marks);
+        assert_eq!(marks.contains("shaded"), has_band, "{count}");
+    }
+}
+
 /// On a page each series has a picture of its own.
 #[test]
 fn each_series_has_a_figure_with_its_points() {
