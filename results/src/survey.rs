@@ -244,7 +244,8 @@ impl Survey {
     }
 
     /// The same without the figures and limits of all but the newest state of each host that has more than [`STATES_MAX`], as one that was
-    /// measured at each of its commits; the reference keeps its figures. Where one state is all that is left of a host, it has the host's name.
+    /// measured at each of its commits; the reference keeps its figures. Where one state is all that is left of a
+    /// host, it has the host's name, if there is one that no other machine has.
     pub fn newest_states(&self) -> Cow<'_, Self> {
         let reference = self.comparison.reference;
         let machines = self.machines();
@@ -264,12 +265,16 @@ impl Survey {
         kept.comparison
             .groups
             .retain(|group| !group.rows.is_empty());
+        let mut namesakes: HashMap<&str, usize> = HashMap::new();
+        for machine in &machines {
+            *namesakes
+                .entry(self.hostname(machine.newest()))
+                .or_default() += 1;
+        }
         for machine in many {
             let name = self.hostname(machine.newest());
-            let namesakes = machines
-                .iter()
-                .filter(|it| self.hostname(it.newest()) == name);
-            if namesakes.count() == 1 && !machine.earlier().contains(&reference) {
+            let is_clear = !name.is_empty() && namesakes[name] == 1;
+            if is_clear && !machine.earlier().contains(&reference) {
                 name.clone_into(&mut kept.comparison.sides[machine.newest()].label);
             }
         }

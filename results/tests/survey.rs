@@ -64,6 +64,16 @@ fn of_many_states_the_newest_and_the_reference_are_shown() {
     many.comparison.reference = 4;
     assert_eq!(sides(&many.newest_states()), [0, 4, 6]);
     assert_ne!(label(&many), "often");
+    let mut nameless = hosts(6);
+    for side in &mut nameless.comparison.sides[..6] {
+        side.environments[0].hostname.clear();
+    }
+    assert_eq!(label(&nameless), nameless.comparison.sides[0].label);
+    let mut namesakes = hosts(12);
+    for host in &mut namesakes.hosts[6..12] {
+        "another".clone_into(&mut host.newest.cpu_model);
+    }
+    assert_eq!(label(&namesakes), namesakes.comparison.sides[0].label);
     let limits: Limits = serde_json::from_str(
         r#"{"blas_isa": "AVX2", "best_isa": "AVX2", "fma_peaks": [], "triad": null, "nominal_peaks": [], "elapsed_s": 1}"#,
     )
