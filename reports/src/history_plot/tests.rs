@@ -57,18 +57,17 @@ fn runs(levels: &[(usize, f64)], n: usize, with_commits: bool) -> Vec<Run> {
     runs
 }
 
-fn histories() -> Vec<(&'static str, History)> {
-    let of = |runs: &[Run]| {
-        history(
-            runs,
-            Options {
-                point_of: PointOf::Auto,
-                commits: None,
-                split_hosts: false,
-                settings: Settings::default(),
-            },
-        )
+fn of(runs: &[Run]) -> History {
+    let options = Options {
+        point_of: PointOf::Auto,
+        commits: None,
+        split_hosts: false,
+        settings: Settings::default(),
     };
+    history(runs, options)
+}
+
+fn histories() -> Vec<(&'static str, History)> {
     let mut two = runs(&[(40, 812.0), (9, 730.0), (30, 815.0)], 1000, true);
     two.extend(runs(&[(60, 100.0)], 2000, true));
     let many: Vec<(usize, f64)> = (0..12)
@@ -110,6 +109,11 @@ fn histories() -> Vec<(&'static str, History)> {
     ]
 }
 
+fn named(name: &str) -> History {
+    let mut histories = histories().into_iter();
+    histories.find(|(of, _)| *of == name).unwrap().1
+}
+
 #[test]
 fn no_text_overlaps_another_or_leaves_the_picture() {
     for (name, history) in histories() {
@@ -120,10 +124,7 @@ fn no_text_overlaps_another_or_leaves_the_picture() {
 /// The picture that is committed: what a change of the drawing changes shows in the difference.
 #[test]
 fn svg_is_as_committed() {
-    let (_, history) = histories()
-        .into_iter()
-        .find(|(name, _)| *name == "change at the end")
-        .unwrap();
+    let history = named("change at the end");
     let document = svg(&history).unwrap();
     assert_eq!(document, svg(&history).unwrap());
     expect_test::expect_file!["../../tests/golden/history.svg"].assert_eq(&document);
@@ -132,10 +133,7 @@ fn svg_is_as_committed() {
 /// Changes are bounded by what can be seen of them: in marks, and in words.
 #[test]
 fn many_changes_make_no_large_picture() {
-    let (_, history) = histories()
-        .into_iter()
-        .find(|(name, _)| *name == "more changes than columns")
-        .unwrap();
+    let history = named("more changes than columns");
     assert!(history.series[0].changes().count() > 500);
     let scene = scene(&history);
     let drawn = scene.marks.len() - scene.hints().count();
@@ -148,32 +146,20 @@ fn many_changes_make_no_large_picture() {
 /// What has become slower is seen first, however old it is.
 #[test]
 fn series_that_changed_come_first() {
-    let options = Options {
-        point_of: PointOf::Auto,
-        commits: None,
-        split_hosts: false,
-        settings: Settings::default(),
-    };
     let mut all = runs(&[(40, 100.0)], 500, false);
     all.extend(runs(&[(15, 90.0), (20, 110.0)], 1000, false));
     all.extend(runs(&[(15, 110.0), (15, 90.0)], 2000, false));
-    let figures = super::figures(&history(&all, options)).unwrap();
+    let figures = super::figures(&of(&all)).unwrap();
     let titles: Vec<&str> = figures.iter().map(Figure::title).collect();
-    let of = |n| format!("History of matmul-norm n={n} f64, 56 threads");
-    assert_eq!(titles, [of(2000), of(1000), of(500)]);
+    let title = |n| format!("History of matmul-norm n={n} f64, 56 threads");
+    assert_eq!(titles, [title(2000), title(1000), title(500)]);
 }
 
 /// Two runs are no reason to say where 95 of 100 lie.
 #[test]
 fn a_band_takes_some_points() {
-    let options = Options {
-        point_of: PointOf::Auto,
-        commits: None,
-        split_hosts: false,
-        settings: Settings::default(),
-    };
     for (count, has_band) in [(2, false), (BAND_MIN - 1, false), (BAND_MIN, true)] {
-        let history = history(&runs(&[(count, 100.0)], 500, false), options);
+        let history = of(&runs(&[(count, 100.0)], 500, false));
         assert_eq!(band(&history.series[0], 0).is_some(), has_band, "{count}");
         let marks = format!("{:?}", scene(&history).marks);
         assert_eq!(marks.contains("shaded"), has_band, "{count}");

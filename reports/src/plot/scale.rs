@@ -3,6 +3,8 @@
 use super::axis::{label, step};
 use super::font;
 use super::log_axis::LogAxis;
+use super::palette;
+use super::scene::{Anchor, Scene, Text};
 
 /// The least room between two labels.
 const LABEL_GAP: i32 = 8;
@@ -86,15 +88,7 @@ impl Scale {
     /// Where a value lies between the ends of the axis; at an end when it lies beyond it.
     pub(crate) fn position(&self, value: f64, ends: (i32, i32)) -> i32 {
         match self {
-            Scale::Linear(linear) => {
-                let share = (value - linear.from) / (linear.to - linear.from);
-                let share = if share.is_nan() {
-                    0.0
-                } else {
-                    share.clamp(0.0, 1.0)
-                };
-                ends.0 + (share * f64::from(ends.1 - ends.0)).round() as i32
-            }
+            Scale::Linear(linear) => between((linear.from, linear.to), value, ends),
             Scale::Log(axis) => axis.position(value, ends),
         }
     }
@@ -124,6 +118,34 @@ impl Scale {
 fn least_gap(ascending: &[f64]) -> f64 {
     let gaps = ascending.windows(2).map(|pair| pair[1] - pair[0]);
     gaps.fold(f64::INFINITY, f64::min)
+}
+
+/// Where a value lies on a linear axis with these values at its ends; at an end when it lies beyond it.
+pub(crate) fn between((from, to): (f64, f64), value: f64, ends: (i32, i32)) -> i32 {
+    let share = (value - from) / (to - from);
+    let share = if share.is_nan() {
+        0.0
+    } else {
+        share.clamp(0.0, 1.0)
+    };
+    ends.0 + (share * f64::from(ends.1 - ends.0)).round() as i32
+}
+
+/// The labels of a horizontal axis at `bottom`, each with a short line where its value is. Returns the middle of the labels' height.
+pub(crate) fn draw_ticks(
+    scene: &mut Scene,
+    bottom: i32,
+    ticks: &[(i32, String)],
+    size: i32,
+) -> i32 {
+    for (x, _) in ticks {
+        scene.line((*x, bottom), (*x, bottom + 5), 1, palette::AXIS);
+    }
+    let y = bottom + 16;
+    for (x, label) in without_collisions(ticks, size) {
+        scene.text(Text::new(label, (x, y), size).anchored(Anchor::Middle));
+    }
+    y
 }
 
 /// Of labels whose middles are at these places, those that can stand without touching: the last, the first, and what fits between.

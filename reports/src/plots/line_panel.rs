@@ -5,7 +5,7 @@ use plotters::style::RGBColor;
 use super::sheet::{SMALL_SIZE, TEXT_SIZE, WIDTH};
 use crate::plot::axis::Axis;
 use crate::plot::log_axis::LogAxis;
-use crate::plot::scale::{Scale, without_collisions};
+use crate::plot::scale::{Scale, draw_ticks};
 use crate::plot::scene::{Anchor, Point, Scene, Text};
 use crate::plot::series::Style;
 use crate::plot::{font, line_ends, palette};
@@ -133,13 +133,7 @@ impl Panel<'_> {
             .iter()
             .map(|(value, label)| (self.x(*value), label.clone()))
             .collect();
-        for (x, _) in &ticks {
-            scene.line((*x, self.bottom), (*x, self.bottom + 5), 1, palette::AXIS);
-        }
-        let y = self.bottom + 16;
-        for (x, label) in without_collisions(&ticks, SMALL_SIZE) {
-            scene.text(Text::new(label, (x, y), SMALL_SIZE).anchored(Anchor::Middle));
-        }
+        let y = draw_ticks(scene, self.bottom, &ticks, SMALL_SIZE);
         if self.x.is_broken() {
             // The axis does not begin at zero: two strokes across it say so.
             for x in [PLOT.0 + 2, PLOT.0 + 7] {

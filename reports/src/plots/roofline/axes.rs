@@ -7,7 +7,7 @@ use super::model::Model;
 use super::{PLOT, Series};
 use crate::plot::log_axis::LogAxis;
 use crate::plot::palette;
-use crate::plot::scale::without_collisions;
+use crate::plot::scale::draw_ticks;
 use crate::plot::scene::{Anchor, Scene, Text};
 
 const HEIGHT: i32 = 380;
@@ -84,13 +84,7 @@ impl Axes {
             .map(|(value, label)| (self.x.position(*value, PLOT), label.clone()))
             .filter(|(x, _)| (PLOT.0..PLOT.1 - 20).contains(x))
             .collect();
-        for (x, _) in &ticks {
-            scene.line((*x, self.bottom), (*x, self.bottom + 5), 1, palette::AXIS);
-        }
-        let y = self.bottom + 16;
-        for (x, label) in without_collisions(&ticks, SMALL_SIZE) {
-            scene.text(Text::new(label, (x, y), SMALL_SIZE).anchored(Anchor::Middle));
-        }
+        let y = draw_ticks(scene, self.bottom, &ticks, SMALL_SIZE);
         let title = "operations for each byte moved (flop/byte, logarithmic)";
         let middle = i32::midpoint(PLOT.0, PLOT.1);
         scene.text(Text::new(title, (middle, y + 21), SMALL_SIZE).anchored(Anchor::Middle));

@@ -4,6 +4,7 @@ use super::super::layout::tick_labels;
 use super::super::sheet::{SMALL_SIZE, Sheet};
 use super::{LANE, Strip};
 use crate::plot::palette;
+use crate::plot::scale::between;
 use crate::plot::scene::{Anchor, Mark, Text};
 
 /// The narrowest axis, in percent.
@@ -71,13 +72,7 @@ impl Scale {
     }
 
     pub(super) fn clamped(&self, distance: f64) -> i32 {
-        let share = (distance - self.low) / (self.high - self.low);
-        let share = if share.is_nan() {
-            0.0
-        } else {
-            share.clamp(0.0, 1.0)
-        };
-        LANE.0 + (share * f64::from(LANE.1 - LANE.0)).round() as i32
+        between((self.low, self.high), distance, LANE)
     }
 
     pub(super) fn grid(&self, (top, bottom): (i32, i32)) -> Vec<Mark> {
